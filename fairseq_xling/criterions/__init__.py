@@ -1,0 +1,1 @@
+"""fairseq criterions; fairseq does not look here by itself, tasks/__init__.py imports this package."""

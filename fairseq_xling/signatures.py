@@ -1,0 +1,35 @@
+"""The signature that travels with every number: how it was made, short enough to be quoted beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairseq_xling import __version__
+
+
+def signature(**fields: Any) -> str:
+    """`signature(margin="ratio", k=4)` is "margin:ratio|k:4|xling:0.1.0"; fields keep their order, None is "none"."""
+    parts = [f"{name.replace('_', '-')}:{_text(value)}" for name, value in fields.items()]
+    return "|".join([*parts, f"xling:{__version__}"])
+
+
+def parse_signature(text: str) -> dict[str, str]:
+    """The fields of a signature in their order, values as text."""
+    fields = dict(part.split(":", 1) for part in text.split("|"))
+    return {name: _unescaped(value) for name, value in fields.items()}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return "+".join(_text(item) for item in value)
+    return str(value).replace("%", "%25").replace("|", "%7C").replace("\n", "%0A")
+
+
+def _unescaped(value: str) -> str:
+    return value.replace("%0A", "\n").replace("%7C", "|").replace("%25", "%")

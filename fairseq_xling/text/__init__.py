@@ -1,0 +1,1 @@
+"""Sentences in and out: normalisation, pieces, filters, bitext files and vectors of spelling."""

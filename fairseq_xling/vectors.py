@@ -1,0 +1,205 @@
+"""Sentence vectors on disk: row i belongs to line i; .npy files, shard directories and LASER's raw format."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fairseq_xling.errors import CorpusError
+from fairseq_xling.files import MANIFEST, Manifest, atomic_write, read_manifest, sha256_file, write_manifest
+
+Float32 = npt.NDArray[np.float32]
+_BLOCK_ROWS = 65536
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """An [n, dim] matrix in one or several memory-mapped shards; nothing is read before it is asked for."""
+
+    path: str
+    shards: tuple[npt.NDArray[np.floating[Any]], ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(len(shard) for shard in self.shards)
+
+    @property
+    def dim(self) -> int:
+        return int(self.shards[0].shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows, self.dim
+
+    def read(self, start: int = 0, stop: int | None = None) -> Float32:
+        """Rows start..stop-1 as a new float32 array."""
+        stop = self.rows if stop is None else min(stop, self.rows)
+        parts, first = [], 0
+        for shard in self.shards:
+            low, high = max(start - first, 0), min(stop - first, len(shard))
+            if low < high:
+                parts.append(np.asarray(shard[low:high], dtype=np.float32))
+            first += len(shard)
+        if not parts:
+            return np.empty((0, self.dim), np.float32)
+        return np.array(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+
+    def blocks(self, rows: int = _BLOCK_ROWS) -> Iterator[tuple[int, Float32]]:
+        """(first row, rows) pieces in order."""
+        for start in range(0, self.rows, rows):
+            yield start, self.read(start, start + rows)
+
+
+def open_vectors(path: str | os.PathLike[str], dim: int | None = None) -> Vectors:
+    """A .npy file, a directory of shards, or raw little-endian float32 with `dim` (LASER's format)."""
+    path = Path(path)
+    if not path.exists():
+        raise CorpusError(f"{path} does not exist. Check the path.")
+    if path.is_dir():
+        return _open_directory(path)
+    if path.suffix == ".npy":
+        return Vectors(str(path), (_open_npy(path),))
+    if dim is None:
+        raise CorpusError(f"{path} is neither .npy nor a vector directory. For raw float32 vectors give --dim.")
+    return Vectors(str(path), (_open_raw(path, dim),))
+
+
+def _open_npy(path: Path) -> npt.NDArray[np.floating[Any]]:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as fault:
+        raise CorpusError(f"{path} is not a complete .npy file ({fault}). Write it again with numpy.save.") from fault
+    if array.ndim != 2:
+        raise CorpusError(f"{path} must hold a matrix [rows, dim], but is {array.shape}. Save one row a line.")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise CorpusError(f"{path} must hold floating-point numbers, but holds {array.dtype}. Save float32 vectors.")
+    if array.shape[1] == 0:
+        raise CorpusError(f"{path} has vectors of dimension 0. Encode the text again.")
+    return array  # type: ignore[no-any-return]
+
+
+def _open_raw(path: Path, dim: int) -> npt.NDArray[np.floating[Any]]:
+    if dim < 1:
+        raise CorpusError(f"--dim must be at least 1, but is {dim}. Give the length of one vector.")
+    size = path.stat().st_size
+    if size % (4 * dim):
+        raise CorpusError(
+            f"{path} has {size} bytes, which is not a whole number of float32 vectors of dimension {dim}. "
+            "The file is truncated or --dim is wrong."
+        )
+    if size == 0:
+        return np.empty((0, dim), np.float32)
+    return np.memmap(path, dtype="<f4", mode="r", shape=(size // (4 * dim), dim))
+
+
+def _open_directory(path: Path) -> Vectors:
+    if not (path / MANIFEST).is_file():
+        raise CorpusError(f"{path} has no {MANIFEST}: its encoding did not finish, or it is foreign. Run encode again.")
+    manifest = read_manifest(path / MANIFEST)
+    if manifest.kind != "vectors":
+        raise CorpusError(f"{path} holds {manifest.kind}, not vectors. Name a directory that encode wrote.")
+    shards = []
+    for name in manifest.outputs:
+        if not (path / name).is_file():
+            raise CorpusError(f"{path / name} is missing, though {MANIFEST} lists it. Run encode again.")
+        shards.append(_open_npy(path / name))
+    if not shards:
+        raise CorpusError(f"{path} lists no shards. Run encode again.")
+    dims = {int(shard.shape[1]) for shard in shards}
+    rows = sum(len(shard) for shard in shards)
+    if len(dims) > 1:
+        raise CorpusError(f"{path} has shards of different dimension ({sorted(dims)}). Encode into an empty directory.")
+    if rows != manifest.counts.get("rows", rows):
+        raise CorpusError(f"{path} has {rows} rows, but its manifest says {manifest.counts['rows']}. Run encode again.")
+    return Vectors(str(path), tuple(shards))
+
+
+def validate(vectors: Vectors | Float32, name: str, lines: int | None = None) -> None:
+    """Refuse an empty matrix, a row count other than `lines`, a value that is not finite and a zero row, named."""
+    if isinstance(vectors, np.ndarray):
+        if vectors.ndim != 2:
+            raise CorpusError(f"{name} must be a matrix [rows, dim], but has shape {vectors.shape}.")
+        vectors = Vectors(name, (vectors,))
+    if lines is not None and vectors.rows != lines:
+        raise CorpusError(f"{name} has {vectors.rows} vectors for {lines} lines of text. Encode that very text again.")
+    if vectors.rows == 0:
+        raise CorpusError(f"{name} has no rows. There must be at least one sentence on each side.")
+    for start, block in vectors.blocks():
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        # The sum of squares is not finite exactly where a value is not, since float32 squares fit float64.
+        bad = np.flatnonzero(~np.isfinite(squares))
+        if len(bad):
+            raise CorpusError(f"{name}: row {start + bad[0]} (from 0) holds a NaN or infinite value. Encode it again.")
+        zero = np.flatnonzero(squares == 0)
+        if len(zero):
+            raise CorpusError(f"{name}: row {start + zero[0]} (from 0) is all zeros. Remove or mend that line.")
+
+
+def unit_rows(vectors: Vectors | Float32) -> Float32:
+    """A new [n, dim] float32 matrix with rows of length 1; norms are summed in float64, independent of threads."""
+    if isinstance(vectors, np.ndarray):
+        vectors = Vectors("array", (vectors,))
+    unit = np.empty(vectors.shape, np.float32)
+    for start, block in vectors.blocks():
+        norms = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+        np.divide(block, norms[:, None], out=unit[start : start + len(block)], casting="same_kind")
+    return unit
+
+
+class VectorWriter:
+    """Write shards of at most `shard_rows` rows into a directory, each at once, and the manifest last.
+
+    A shard that is already there is kept when its rows are not written again (`finished_rows` says how far an
+    interrupted writer came), so encoding resumes by shard.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], shard_rows: int = 100_000) -> None:
+        if shard_rows < 1:
+            raise CorpusError(f"--shard-size must be at least 1, but is {shard_rows}.")
+        self.directory, self.shard_rows = Path(directory), shard_rows
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def shard_path(self, index: int) -> Path:
+        return self.directory / f"shard-{index:05d}.npy"
+
+    def finished_rows(self) -> int:
+        """Rows in the unbroken run of full shards from the first."""
+        index = 0
+        while self.shard_path(index).is_file() and len(_open_npy(self.shard_path(index))) == self.shard_rows:
+            index += 1
+        return index * self.shard_rows
+
+    def write_shard(self, index: int, rows: Float32) -> None:
+        with atomic_write(self.shard_path(index), "wb") as stream:
+            np.save(stream, np.ascontiguousarray(rows, dtype=np.float32))
+
+    def finish(self, config: Mapping[str, Any], inputs: Mapping[str, str], rows: int, seconds: float = 0.0) -> Manifest:
+        """Check that `rows` rows are there, drop shards beyond them, write the manifest."""
+        names = [self.shard_path(i).name for i in range(max(1, -(-rows // self.shard_rows)))]
+        for stale in set(self.directory.glob("shard-*.npy")) - {self.directory / name for name in names}:
+            stale.unlink()
+        outputs = {name: sha256_file(self.directory / name) for name in names}
+        manifest = Manifest("vectors", config, inputs, outputs, {"rows": rows}, seconds, host=platform.node())
+        write_manifest(self.directory / MANIFEST, manifest)
+        found = _open_directory(self.directory).rows
+        if found != rows:
+            (self.directory / MANIFEST).unlink()
+            raise CorpusError(f"{self.directory} holds {found} rows instead of {rows}. Encode again without --resume.")
+        return manifest
+
+    def write_all(self, rows: Float32, config: Mapping[str, Any], inputs: Mapping[str, str]) -> Manifest:
+        """Write a whole matrix at once, shard by shard."""
+        for index, start in enumerate(range(0, max(1, len(rows)), self.shard_rows)):
+            self.write_shard(index, rows[start : start + self.shard_rows])
+        return self.finish(config, inputs, len(rows))
+
+
+__all__: Sequence[str] = ("Float32", "VectorWriter", "Vectors", "open_vectors", "unit_rows", "validate")
