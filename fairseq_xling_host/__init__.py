@@ -49,7 +49,7 @@ def status() -> "list[EditStatus]":
 
 def load_checkpoint_file(file: "str | PathLike[str] | IO[bytes]", map_location: "Any" = "cpu") -> "Any":
     """The checkpoint's content, refusing one that could run code (see `checkpoints.load_checkpoint_file`)."""
-    from fairseq_xling_host import checkpoints
+    import fairseq_xling_host.checkpoints as checkpoints
 
     return checkpoints.load_checkpoint_file(file, map_location)
 

@@ -68,7 +68,8 @@ EDITS: tuple[Edit, ...] = (
             (
                 "    _name: Optional[str] = None\n\n    @staticmethod\n",
                 "    _name: Optional[str] = None\n"
-                "    def __init_subclass__(cls, **kw): super().__init_subclass__(**kw); cls.__hash__ = object.__hash__\n"
+                "    def __init_subclass__(cls, **kw): super().__init_subclass__(**kw); "
+                "cls.__hash__ = object.__hash__\n"
                 "    @staticmethod\n",
             ),
         ),
@@ -154,9 +155,177 @@ EDITS: tuple[Edit, ...] = (
         changes=(
             (
                 "sacrebleu.corpus_bleu(fdsys, [fdref])",
-                "sacrebleu.corpus_bleu(*([line.rstrip() for line in fd] for fd in [fdsys]), [[line.rstrip() for line in fdref]])",
+                "sacrebleu.corpus_bleu([x.rstrip() for x in fdsys], [[x.rstrip() for x in fdref]])",
             ),
         ),
         why="sacrebleu 2 takes lists of sentences, no open files",
     ),
+    Edit(
+        name="denoising-options",
+        module="fairseq.tasks.denoising",
+        changes=(
+            (
+                '        parser.add_argument(\n            "--max-source-positions",\n',
+                '        if "--max-source-positions" not in parser._option_string_actions: parser.add_argument(\n'
+                '            "--max-source-positions",\n',
+            ),
+            (
+                '        parser.add_argument(\n            "--max-target-positions",\n',
+                '        if "--max-target-positions" not in parser._option_string_actions: parser.add_argument(\n'
+                '            "--max-target-positions",\n',
+            ),
+        ),
+        why="BART's architectures declare the same options, and argparse refuses the second declaration",
+    ),
+    Edit(
+        name="pretrained-bart-args",
+        module="fairseq.tasks.translation_from_pretrained_bart",
+        changes=(
+            (
+                "        super().__init__(args, src_dict, tgt_dict)\n",
+                "        super().__init__(args, src_dict, tgt_dict); self.args = args\n",
+            ),
+        ),
+        why="the task reads self.args, which its parent no longer sets",
+    ),
+    Edit(
+        name="denoising-log-call",
+        module="fairseq.tasks.multilingual_denoising",
+        changes=(('"Language to id mapping: ", {', '"Language to id mapping: %s", {'),),
+        why="a log message without a placeholder for its argument prints a traceback",
+    ),
+    Edit(
+        name="bf16-without-tpu",
+        module="fairseq.options",
+        changes=(
+            (
+                "    if args.bf16:\n        args.tpu = True\n",
+                "    if args.bf16 and args.tpu:\n        args.tpu = True\n",
+            ),
+        ),
+        why="--bf16 switched to a TPU; --tpu asks for that by itself",
+    ),
+    Edit(
+        name="cpu-processes",
+        module="fairseq.distributed.utils",
+        changes=(
+            (
+                "    if cfg.distributed_training.distributed_init_method is None:\n        infer_init_method(",
+                "    import fairseq_xling_host.processes as host; host.prepare(cfg)\n"
+                "    if cfg.distributed_training.distributed_init_method is None: infer_init_method(",
+            ),
+            (
+                "nprocs=min(\n"
+                "                    torch.cuda.device_count(),\n"
+                "                    cfg.distributed_training.distributed_world_size,\n",
+                "nprocs=host.local_processes(\n"
+                "                    cfg,\n"
+                "                    start_rank,\n",
+            ),
+            ("        # single GPU main\n", "        host.refuse_lone_rank(cfg)\n"),
+        ),
+        why="on a CPU --distributed-world-size 2 started no process and exited 0; --fp16 trained nothing",
+        hazard=r"nprocs=min\(\s+torch\.cuda\.device_count\(\)",
+    ),
+    Edit(
+        name="slurm-without-gpu",
+        module="fairseq.distributed.utils",
+        changes=(
+            (
+                "            if ntasks_per_node == 1:\n",
+                "            if ntasks_per_node == 1 and torch.cuda.is_available():\n",
+            ),
+            (
+                "assert ntasks_per_node == cfg.distributed_world_size // nnodes",
+                "assert ntasks_per_node == cfg.distributed_world_size // nnodes, "
+                'f"--distributed-world-size must be {ntasks_per_node * nnodes}, the number of SLURM tasks"',
+            ),
+        ),
+        why="on CPU nodes under SLURM the world size became nodes x 0 devices",
+    ),
+    Edit(
+        name="cpu-gather",
+        module="fairseq.distributed.utils",
+        changes=(
+            (
+                "        all_gather_list._buffer = torch.cuda.ByteTensor(buffer_size)\n"
+                "        all_gather_list._cpu_buffer = torch.ByteTensor(max_size).pin_memory()\n",
+                '        on_gpu = torch.distributed.get_backend(group) == "nccl"; all_gather_list._buffer = '
+                'torch.ByteTensor(buffer_size).to("cuda" if on_gpu else "cpu")\n'
+                "        all_gather_list._cpu_buffer = torch.ByteTensor(max_size); "
+                "all_gather_list._cpu_buffer = all_gather_list._cpu_buffer.pin_memory() if on_gpu else "
+                "all_gather_list._cpu_buffer\n",
+            ),
+        ),
+        why="gathering Python objects (statistics that cannot be summed) asked for a GPU buffer on CPU ranks",
+        hazard=r"_buffer = torch\.cuda\.ByteTensor",
+    ),
+    Edit(
+        name="cpu-ddp",
+        module="fairseq.models.distributed_fairseq_model",
+        changes=(
+            (
+                "            device_ids=[args.device_id],\n            output_device=args.device_id,\n",
+                '            device_ids=[args.device_id] if device.type == "cuda" else None,\n'
+                '            output_device=args.device_id if device.type == "cuda" else None,\n',
+            ),
+        ),
+        why="DistributedDataParallel takes no device ids for a model on the CPU",
+    ),
+    Edit(
+        name="cpu-overflow",
+        module="fairseq.trainer",
+        changes=(("grad_norm = torch.tensor(0.0).cuda()", "grad_norm = torch.tensor(0.0).to(self.device)"),),
+        why="a gradient overflow under --memory-efficient-fp16 asked for a GPU on the CPU",
+    ),
+    Edit(
+        name="hydra-compose",
+        module="fairseq.dataclass.utils",
+        changes=(
+            ("from hydra.experimental import compose, initialize\n", "from hydra import compose, initialize\n"),
+            ("initialize(config_path=config_path)", 'initialize(config_path=config_path, version_base="1.3")'),
+            (
+                'compose("config", overrides=overrides, strict=False)\n',
+                'compose("config", overrides=overrides); OmegaConf.set_struct(composed_cfg, False)\n',
+            ),
+        ),
+        why="every command printed three warnings of hydra 1.2 and later",
+        hazard=r"hydra\.experimental|initialize\(config_path=config_path\)",
+    ),
+    Edit(
+        name="hydra-main",
+        module="fairseq_cli.hydra_train",
+        changes=(
+            (
+                '@hydra.main(config_path=os.path.join("..", "fairseq", "config"), config_name="config")',
+                '@hydra.main(config_path=os.path.join("..", "fairseq", "config"), config_name="config", '
+                'version_base="1.3")',
+            ),
+        ),
+        why="the same for fairseq-hydra-train",
+    ),
+    Edit(
+        name="user-dir-by-name",
+        module="fairseq.utils",
+        changes=(
+            (
+                "                    raise FileNotFoundError(module_path)\n",
+                "                    from fairseq_xling_host import user_dirs; "
+                "module_path = user_dirs.installed_directory(args.user_dir)\n",
+            ),
+        ),
+        why="--user-dir NAME looks beside fairseq, where an editable install of the package has nothing",
+    ),
+    _no_eval("fairseq.utils", "import torch"),
+    _no_eval("fairseq.models.fconv", "import torch"),
+    _no_eval("fairseq.models.fconv_lm", "from fairseq import utils"),
+    _no_eval("fairseq.models.fconv_self_att", "import torch"),
+    _no_eval("fairseq.models.lightconv_lm", "from fairseq import utils"),
+    _no_eval("fairseq.models.transformer_lm", "from fairseq import options, utils"),
+    _no_eval("fairseq.models.hubert.hubert", "import torch"),
+    _no_eval("fairseq.models.wav2vec.wav2vec", "import torch"),
+    _no_eval("fairseq.models.wav2vec.wav2vec2", "import torch"),
+    _no_eval("fairseq.models.speech_to_text.s2t_wav_transformer", "import torch"),
+    _no_eval("fairseq.data.audio.raw_audio_dataset", "import torch"),
+    _no_eval("fairseq.criterions.ctc", "import torch"),
 )

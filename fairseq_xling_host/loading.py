@@ -86,13 +86,11 @@ def statuses() -> list[EditStatus]:
     found: list[EditStatus] = []
     for row in EDITS:
         text = texts.setdefault(row.module, source_text(row.module))
-        if row.name in off:
-            state = "disabled"
-        else:
-            state = "module not found" if text is None else row.state(text)
-        found.append(EditStatus(row, state))
-        if text is not None and state == "applies":
+        state = "module not found" if text is None else row.state(text)
+        if text is not None and state == "applies" and row.name not in off:
+            # As on import, a row meets the text that the rows above it leave.
             texts[row.module] = row.apply(text)
+        found.append(EditStatus(row, "disabled" if row.name in off else state))
     return found
 
 
