@@ -69,7 +69,8 @@ def at_least(name: str, value: float | None, least: float, flag: str | None = No
     """The commonest rule; None passes. `flag` is the command line's name where it is not `--name`."""
     if value is not None and not value >= least:
         flag = flag or "--" + name.replace("_", "-")
-        yield f"`{name}` must be at least {least:g}, but is {value:g}. Set {flag} to {least:g} or more"
+        # Twelve digits: a count in the millions is not to be rounded.
+        yield f"`{name}` must be at least {least:.12g}, but is {value:.12g}. Set {flag} to {least:.12g} or more"
 
 
 def unknown(kind: str, name: str, known: list[str]) -> str:
@@ -79,12 +80,18 @@ def unknown(kind: str, name: str, known: list[str]) -> str:
     return f"unknown {kind} `{name}` ({hint})"
 
 
+def required(hint: Any) -> Any:
+    """The type beside None in an optional hint, or the hint itself."""
+    if get_origin(hint) not in (types.UnionType, typing.Union):
+        return hint
+    parts = [part for part in get_args(hint) if part is not type(None)]
+    return parts[0] if len(parts) == 1 else hint
+
+
 def choices(hint: Any) -> tuple[Any, ...] | None:
-    """The values of a Literal, also inside an optional one."""
-    for part in [hint, *get_args(hint)]:
-        if get_origin(part) is typing.Literal:
-            return get_args(part)
-    return None
+    """The values of a Literal, also of an optional one."""
+    hint = required(hint)
+    return get_args(hint) if get_origin(hint) is typing.Literal else None
 
 
 def _converted(value: Any, hint: Any, name: str) -> Any:
@@ -94,11 +101,11 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _from_union(value, parts, name)
     if origin is typing.Literal:
-        if value in parts:
+        if any(value == part and type(value) is type(part) for part in parts):
             return value
         raise ConfigError(f"{name} must be one of {', '.join(map(str, parts))}, but is {value!r}")
     if dataclasses.is_dataclass(hint):
-        return read_config(typing.cast("type[Any]", hint), value, name)
+        return _nested(value, hint, name)
     if origin in (list, tuple):
         return _from_sequence(value, hint, name)
     if origin in (dict, Mapping):
@@ -106,6 +113,13 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
             raise ConfigError(f"{name} must be a mapping, but is {value!r}")
         return {str(key): _converted(item, parts[1], f"{name}[{key}]") for key, item in value.items()}
     return _scalar(value, hint, name)
+
+
+def _nested(value: Any, cls: Any, name: str) -> Any:
+    try:
+        return read_config(cls, value, name)
+    except ConfigError as error:
+        raise ConfigError([f"{name}: {fault}" for fault in error.faults]) from None
 
 
 def _from_union(value: Any, parts: tuple[Any, ...], name: str) -> Any:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import json
+import math
 import os
 import platform
 import shutil
 import stat
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
 from fairseq_xling import __version__
-from fairseq_xling.errors import CorpusError
+from fairseq_xling.configs import read_config
+from fairseq_xling.errors import ConfigError, CorpusError
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
@@ -27,71 +31,54 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     """Open a file that appears under `path`, whole, when the block ends well, and not at all otherwise.
 
     `mode` is "w" (UTF-8, lines end with a bare newline) or "wb"; a name that ends in .gz is compressed, with
-    equal bytes for equal content. A device or a pipe is written to directly.
+    equal bytes for equal content. A link is followed; a device or a pipe is written to directly.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', but is {mode!r}")
     path = Path(path)
     if path.is_dir():
         raise CorpusError(f"{path} is a directory, but a file is to be written there. Name a file.")
-    direct = path.exists() and not stat.S_ISREG(path.stat().st_mode)
-    target = path if direct else _temporary(path)
+    compressed = path.suffix == ".gz"
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        with open(path, "wb") as raw, _encoded(raw, mode, compressed) as stream:
+            yield stream
+        return
+    path = Path(os.path.realpath(path))
+    temporary = _temporary(path)
     try:
         # Nested so that the compressed stream is closed, and with it complete, before the rename.
-        with open(target, "wb") as raw, _encoded(raw, mode, path.suffix == ".gz") as stream:
-            yield stream
-        if not direct:
-            target.replace(path)
+        with open(temporary, "xb") as raw:
+            with _encoded(raw, mode, compressed) as stream:
+                yield stream
+            raw.flush()
+            os.fsync(raw.fileno())  # else a crash of the machine may leave the name without its content
+        temporary.replace(path)
     finally:
-        if not direct:
-            target.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _temporary(path: Path) -> Path:
+    """A name beside `path` that no other process, on this machine or another one, uses."""
     if not path.parent.is_dir():
         raise CorpusError(f"{path.parent} is not a directory, so {path.name} cannot be written there. Create it first.")
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
 
 
 @contextlib.contextmanager
 def _encoded(raw: IO[bytes], mode: str, compressed: bool) -> Iterator[IO[Any]]:
+    """Compression and UTF-8 over `raw`, which stays open; complete when the block has ended."""
     with contextlib.ExitStack() as stack:
         binary: Any = raw
         if compressed:  # without name and time in the header, equal content gives equal bytes
             binary = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0))
         if mode == "wb":
             yield binary
-        else:
-            yield stack.enter_context(_TextWriter(binary))
-
-
-class _TextWriter:
-    """The `write` and `writelines` of a text file over a binary one it does not own."""
-
-    def __init__(self, binary: IO[bytes]) -> None:
-        self._binary, self._parts, self._size = binary, list[str](), 0
-
-    def write(self, text: str) -> int:
-        self._parts.append(text)
-        self._size += len(text)
-        if self._size >= _CHUNK:
-            self.flush()
-        return len(text)
-
-    def writelines(self, lines: Iterator[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        self._binary.write("".join(self._parts).encode("utf-8"))
-        self._parts, self._size = [], 0
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.flush()
+            return
+        text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
+        try:
+            yield text
+        finally:
+            text.detach()  # flushes, and leaves closing to whoever opened
 
 
 def open_binary(path: str | os.PathLike[str]) -> IO[bytes]:
@@ -104,27 +91,31 @@ def open_binary(path: str | os.PathLike[str]) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else open(path, "rb")
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The whole content, decompressed; a damaged .gz is the user's error."""
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """`open_binary`, where damage that shows while reading is the user's error too."""
     try:
         with open_binary(path) as stream:
-            return stream.read()
-    except (EOFError, gzip.BadGzipFile) as fault:
+            yield stream
+    except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
         raise CorpusError(f"{path} is not a complete gzip file ({fault}). Copy or compress it again.") from fault
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The whole content, decompressed; a damaged .gz is the user's error."""
+    with _opened(path) as stream:
+        return stream.read()
 
 
 def iterate_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Every line without its newline, one at a time; U+2028 and the like do not end a line."""
-    line = 0
-    try:
-        with open_binary(path) as stream:
-            for raw in stream:
-                line += 1
-                yield raw.removesuffix(b"\n").decode("utf-8")
-    except UnicodeDecodeError as fault:
-        raise _bad_utf8(path, line, fault) from fault
-    except (EOFError, gzip.BadGzipFile) as fault:
-        raise CorpusError(f"{path} is not a complete gzip file ({fault}). Copy or compress it again.") from fault
+    with _opened(path) as stream:
+        for number, raw in enumerate(stream, start=1):
+            try:
+                line = raw.removesuffix(b"\n").decode("utf-8")
+            except UnicodeDecodeError as fault:
+                raise _bad_utf8(path, number, fault) from fault
+            yield line
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
@@ -146,23 +137,33 @@ def _bad_utf8(path: str | os.PathLike[str], line: int, fault: UnicodeDecodeError
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:
-    """The sha256 of the bytes on disk; for a directory with a manifest, of that manifest's outputs."""
+    """The sha256 of the bytes on disk; for a finished directory, of what its manifest says came out."""
     path = Path(path)
     if path.is_dir():
         return sha256_json(read_manifest(path / MANIFEST).outputs)
-    digest = hashlib.sha256()
     if not path.exists():
         raise CorpusError(f"{path} does not exist. Check the path.")
     with open(path, "rb") as stream:
-        while block := stream.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
     """The sha256 of a value's canonical JSON (sorted keys, no spaces)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(json_value(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def json_value(value: Any) -> Any:
+    """The same value in JSON's types: NumPy's numbers and arrays, paths and tuples converted, NaN and infinity as text."""
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # without importing NumPy, which `--help` has no time for
+        return json_value(value.tolist())
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True)
@@ -186,21 +187,20 @@ class Manifest:
 
 def stage_key(kind: str, config: Mapping[str, Any], input_hashes: Sequence[str]) -> str:
     """sha256 over what decides a stage's result; inputs count by content, in the order of their roles."""
-    return sha256_json({"kind": kind, "config": dict(config), "inputs": list(input_hashes)})
+    return sha256_json({"kind": kind, "config": config, "inputs": input_hashes})
 
 
 def write_manifest(path: str | os.PathLike[str], manifest: Manifest) -> None:
     """Write it as JSON at once or not at all; always the last file of what it describes."""
     with atomic_write(path) as stream:
-        stream.write(json.dumps(asdict(manifest), indent=1, ensure_ascii=False, default=str) + "\n")
+        stream.write(json.dumps(json_value(asdict(manifest)), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     """Read one back; a file that is not a manifest is the user's error."""
     try:
-        content = json.loads(read_bytes(path).decode("utf-8"))
-        return Manifest(**content)
-    except (ValueError, TypeError) as fault:
+        return read_config(Manifest, json.loads(read_bytes(path).decode("utf-8")), "its fields")
+    except (ValueError, ConfigError) as fault:
         raise CorpusError(f"{path} is not a manifest ({fault}). Remove what it describes and make it again.") from fault
 
 
@@ -215,20 +215,29 @@ def finished_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     A finished directory that is already there is replaced; any other non-empty one is refused.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     if path.exists() and not is_finished(path) and (not path.is_dir() or any(path.iterdir())):
         raise CorpusError(f"{path} is in the way: it holds something else than our finished work. Name another place.")
     building = _temporary(path)
-    shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
     try:
         yield building
         if not is_finished(building):
             raise RuntimeError(f"{path} was filled without a manifest")
-        retired = path.with_name(f".{path.name}.{os.getpid()}.old")
-        if path.exists():
-            path.rename(retired)
-        building.rename(path)
-        shutil.rmtree(retired, ignore_errors=True)
+        _publish(building, path)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _publish(building: Path, path: Path) -> None:
+    """Put a built directory in its place; what was there comes back when that fails."""
+    retired = _temporary(path)
+    if path.exists():
+        path.rename(retired)
+    try:
+        building.rename(path)
+    except BaseException:
+        if retired.exists():
+            retired.rename(path)
+        raise
+    shutil.rmtree(retired, ignore_errors=True)

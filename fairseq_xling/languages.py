@@ -71,7 +71,7 @@ def parse_languages(text: str) -> list[str]:
     codes = [code.strip() for code in text.split(",")]
     faults = [f"a language code is empty in {text!r}"] if not all(codes) else []
     faults += [f"language `{code}` is given twice" for code in sorted({c for c in codes if c and codes.count(c) > 1})]
-    unusable = [code for code in codes if any(mark in code for mark in " \t[]:/")]
+    unusable = [code for code in codes if any(mark.isspace() or mark in "[]:/" for mark in code)]
     faults += [f"language code `{code}` has a space, bracket, colon or slash in it" for code in unusable]
     if faults:
         raise ConfigError(faults, "languages")
@@ -80,6 +80,8 @@ def parse_languages(text: str) -> list[str]:
 
 def parse_pairs(text: str, languages: Sequence[str]) -> list[Pair]:
     """`all`, `pivots:en_XX,es_XX`, or `en_XX-ro_RO,…` to undirected pairs in canonical order."""
+    if len(languages) < 2:
+        raise ConfigError(f"two languages make a pair, but {len(languages)} are given. Add one", "pairs")
     if text.strip() == "all":
         return canonical(itertools.combinations(languages, 2), languages)
     if text.startswith("pivots:"):
@@ -104,6 +106,8 @@ def parse_pair(text: str, languages: Sequence[str]) -> Pair:
             raise ConfigError(f"pair `{text}` is not two known languages joined by a hyphen ({', '.join(languages)})")
         wrong = [code for code in text.split("-") if code not in languages]
         raise ConfigError([unknown("language", code, list(languages)) + f" in pair `{text}`" for code in wrong])
+    if len(found) > 1:
+        raise ConfigError(f"pair `{text}` can be read as {found[0]!r} and {found[1]!r}. Rename a language")
     if found[0].source == found[0].target:
         raise ConfigError(f"pair `{text}` joins a language to itself")
     return found[0]

@@ -25,7 +25,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     if isinstance(value, list | tuple):
         return "+".join(_text(item) for item in value)
     return str(value).replace("%", "%25").replace("|", "%7C").replace("\n", "%0A")

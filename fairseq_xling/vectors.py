@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from fairseq_xling.errors import CorpusError
 from fairseq_xling.files import MANIFEST, Manifest, atomic_write, read_manifest, sha256_file, write_manifest
 
 Float32 = npt.NDArray[np.float32]
-_BLOCK_ROWS = 65536
+_BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -62,19 +61,20 @@ def open_vectors(path: str | os.PathLike[str], dim: int | None = None) -> Vector
     path = Path(path)
     if not path.exists():
         raise CorpusError(f"{path} does not exist. Check the path.")
-    if path.is_dir():
-        return _open_directory(path)
-    if path.suffix == ".npy":
-        return Vectors(str(path), (_open_npy(path),))
-    if dim is None:
-        raise CorpusError(f"{path} is neither .npy nor a vector directory. For raw float32 vectors give --dim.")
-    return Vectors(str(path), (_open_raw(path, dim),))
+    if not path.is_dir() and path.suffix != ".npy":
+        if dim is None:
+            raise CorpusError(f"{path} is neither .npy nor a vector directory. For raw float32 vectors give --dim.")
+        return Vectors(str(path), (_open_raw(path, dim),))
+    vectors = _open_directory(path) if path.is_dir() else Vectors(str(path), (_open_npy(path),))
+    if dim is not None and vectors.dim != dim:
+        raise CorpusError(f"{path} has vectors of dimension {vectors.dim}, but --dim is {dim}. Leave --dim out.")
+    return vectors
 
 
 def _open_npy(path: Path) -> npt.NDArray[np.floating[Any]]:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as fault:
+        array = np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, never a pickle or an .npz
+    except (ValueError, EOFError) as fault:
         raise CorpusError(f"{path} is not a complete .npy file ({fault}). Write it again with numpy.save.") from fault
     if array.ndim != 2:
         raise CorpusError(f"{path} must hold a matrix [rows, dim], but is {array.shape}. Save one row a line.")
@@ -82,7 +82,7 @@ def _open_npy(path: Path) -> npt.NDArray[np.floating[Any]]:
         raise CorpusError(f"{path} must hold floating-point numbers, but holds {array.dtype}. Save float32 vectors.")
     if array.shape[1] == 0:
         raise CorpusError(f"{path} has vectors of dimension 0. Encode the text again.")
-    return array  # type: ignore[no-any-return]
+    return array
 
 
 def _open_raw(path: Path, dim: int) -> npt.NDArray[np.floating[Any]]:
@@ -105,20 +105,22 @@ def _open_directory(path: Path) -> Vectors:
     manifest = read_manifest(path / MANIFEST)
     if manifest.kind != "vectors":
         raise CorpusError(f"{path} holds {manifest.kind}, not vectors. Name a directory that encode wrote.")
-    shards = []
-    for name in manifest.outputs:
-        if not (path / name).is_file():
-            raise CorpusError(f"{path / name} is missing, though {MANIFEST} lists it. Run encode again.")
-        shards.append(_open_npy(path / name))
-    if not shards:
-        raise CorpusError(f"{path} lists no shards. Run encode again.")
-    dims = {int(shard.shape[1]) for shard in shards}
-    rows = sum(len(shard) for shard in shards)
+    vectors = _open_shards(path, list(manifest.outputs))
+    if vectors.rows != manifest.counts.get("rows"):
+        said = manifest.counts.get("rows")
+        raise CorpusError(f"{path} has {vectors.rows} rows, but its {MANIFEST} says {said}. Run encode again.")
+    return vectors
+
+
+def _open_shards(path: Path, names: Sequence[str]) -> Vectors:
+    missing = [name for name in names if not (path / name).is_file()]
+    if missing or not names:
+        raise CorpusError(f"{path} lacks its shard {missing[0] if missing else 'number 0'}. Run encode again.")
+    shards = tuple(_open_npy(path / name) for name in names)
+    dims = sorted({int(shard.shape[1]) for shard in shards})
     if len(dims) > 1:
-        raise CorpusError(f"{path} has shards of different dimension ({sorted(dims)}). Encode into an empty directory.")
-    if rows != manifest.counts.get("rows", rows):
-        raise CorpusError(f"{path} has {rows} rows, but its manifest says {manifest.counts['rows']}. Run encode again.")
-    return Vectors(str(path), tuple(shards))
+        raise CorpusError(f"{path} has shards of different dimension ({dims}). Encode into an empty directory.")
+    return Vectors(str(path), shards)
 
 
 def validate(vectors: Vectors | Float32, name: str, lines: int | None = None) -> None:
@@ -150,6 +152,9 @@ def unit_rows(vectors: Vectors | Float32) -> Float32:
     unit = np.empty(vectors.shape, np.float32)
     for start, block in vectors.blocks():
         norms = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+        if not norms.all():
+            row = start + int(np.argmin(norms))
+            raise CorpusError(f"{vectors.path}: row {row} (from 0) is all zeros. Remove or mend that line.")
         np.divide(block, norms[:, None], out=unit[start : start + len(block)], casting="same_kind")
     return unit
 
@@ -158,7 +163,7 @@ class VectorWriter:
     """Write shards of at most `shard_rows` rows into a directory, each at once, and the manifest last.
 
     A shard that is already there is kept when its rows are not written again (`finished_rows` says how far an
-    interrupted writer came), so encoding resumes by shard.
+    interrupted writer came), so encoding resumes by shard. The first shard that is written unfinishes the directory.
     """
 
     def __init__(self, directory: str | os.PathLike[str], shard_rows: int = 100_000) -> None:
@@ -178,21 +183,24 @@ class VectorWriter:
         return index * self.shard_rows
 
     def write_shard(self, index: int, rows: Float32) -> None:
+        """Rows index * shard_rows and on, at most `shard_rows` of them."""
+        if rows.ndim != 2 or len(rows) > self.shard_rows:
+            raise ValueError(f"a shard is a matrix of at most {self.shard_rows} rows, but this is {rows.shape}")
+        (self.directory / MANIFEST).unlink(missing_ok=True)
         with atomic_write(self.shard_path(index), "wb") as stream:
             np.save(stream, np.ascontiguousarray(rows, dtype=np.float32))
 
     def finish(self, config: Mapping[str, Any], inputs: Mapping[str, str], rows: int, seconds: float = 0.0) -> Manifest:
         """Check that `rows` rows are there, drop shards beyond them, write the manifest."""
         names = [self.shard_path(i).name for i in range(max(1, -(-rows // self.shard_rows)))]
+        found = _open_shards(self.directory, names).rows
+        if found != rows:
+            raise CorpusError(f"{self.directory} holds {found} rows instead of {rows}. Encode again without --resume.")
         for stale in set(self.directory.glob("shard-*.npy")) - {self.directory / name for name in names}:
             stale.unlink()
         outputs = {name: sha256_file(self.directory / name) for name in names}
-        manifest = Manifest("vectors", config, inputs, outputs, {"rows": rows}, seconds, host=platform.node())
+        manifest = Manifest("vectors", config, inputs, outputs, {"rows": rows}, seconds)
         write_manifest(self.directory / MANIFEST, manifest)
-        found = _open_directory(self.directory).rows
-        if found != rows:
-            (self.directory / MANIFEST).unlink()
-            raise CorpusError(f"{self.directory} holds {found} rows instead of {rows}. Encode again without --resume.")
         return manifest
 
     def write_all(self, rows: Float32, config: Mapping[str, Any], inputs: Mapping[str, str]) -> Manifest:
@@ -202,4 +210,4 @@ class VectorWriter:
         return self.finish(config, inputs, len(rows))
 
 
-__all__: Sequence[str] = ("Float32", "VectorWriter", "Vectors", "open_vectors", "unit_rows", "validate")
+__all__ = ("Float32", "VectorWriter", "Vectors", "open_vectors", "unit_rows", "validate")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import types
 import typing
 from typing import Any, TypeVar
 
-from fairseq_xling.configs import choices, read_config
+from fairseq_xling.configs import choices, read_config, required
 
 Config = TypeVar("Config")
 
@@ -34,23 +33,23 @@ def config_from(args: argparse.Namespace, cls: type[Config]) -> Config:
 
 def _add(parser: argparse._ActionsContainer, field: dataclasses.Field[Any], hint: Any) -> None:
     flag = field.metadata.get("flag", "--" + field.name.replace("_", "-"))
-    text = field.metadata["help"].replace("%", "%%")
-    common: dict[str, Any] = {"dest": field.name, "default": field.default, "help": text}
-    if _plain(hint) is bool:
-        parser.add_argument(flag, action="store_true", **common)
+    kind = required(hint)
+    default = field.default_factory() if callable(field.default_factory) else field.default
+    common: dict[str, Any] = {"dest": field.name, "help": field.metadata["help"].replace("%", "%%")}
+    if default is dataclasses.MISSING:
+        common["required"] = True
+    else:
+        common["default"] = default
+    if default is None and "default" not in common["help"]:
+        common["help"] += " (default: none)"
+    if kind is bool:
+        # A switch that is on by default needs the word that turns it off.
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction if default else "store_true", **common)
         return
-    if field.default is None:
-        common["help"] += " (default: none)" if "default" not in text else ""
-    if values := choices(hint):
+    if typing.get_origin(kind) in (list, tuple):
+        common["nargs"], kind = "+", typing.get_args(kind)[0]
+    if values := choices(kind):
         parser.add_argument(flag, choices=values, type=type(values[0]), **common)
         return
-    kind = _plain(hint)
     metavar = field.metadata.get("metavar", {int: "N", float: "X", str: "TEXT"}.get(kind, kind.__name__.upper()))
     parser.add_argument(flag, type=kind, metavar=metavar, **common)
-
-
-def _plain(hint: Any) -> Any:
-    """The one type beside None in an optional hint."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return next(part for part in typing.get_args(hint) if part is not type(None))
-    return hint

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fairseq_xling.files import json_value
+
 
 def emit(text: str) -> None:
     """A result: stdout."""
@@ -15,7 +17,7 @@ def emit(text: str) -> None:
 
 def emit_json(value: Any) -> None:
     """A result for a program: one JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(json_value(value), ensure_ascii=False) + "\n")
 
 
 def note(text: str) -> None:
