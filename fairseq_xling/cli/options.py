@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import typing
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from fairseq_xling.configs import choices, read_config, required
@@ -12,11 +13,11 @@ from fairseq_xling.configs import choices, read_config, required
 Config = TypeVar("Config")
 
 
-def add_config(parser: argparse._ActionsContainer, cls: type[Any]) -> None:
-    """One option for each field of `cls` that has a `help`; a name may be changed by its `flag`."""
+def add_config(parser: argparse._ActionsContainer, cls: type[Any], only: Sequence[str] | None = None) -> None:
+    """One option for each field of `cls` (or of `only`) that has a `help`; a name may be changed by its `flag`."""
     hints = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
-        if "help" in field.metadata:
+        if "help" in field.metadata and (only is None or field.name in only):
             _add(parser, field, hints[field.name])
 
 

@@ -1,0 +1,113 @@
+"""Mine sentence pairs from two languages' monolingual text, by margin (Artetxe & Schwenk 2019).
+
+  fairseq-xling mine --source ro.npy --target en.npy --output pairs.tsv
+  fairseq-xling mine --source ro.txt --target en.txt --encoder surface --output pairs.tsv
+  fairseq-xling mine --source ro.npy --target en.npy --source-text ro.txt --target-text en.txt --output pairs.tsv.gz
+
+Every sentence's nearest neighbours in the other language are found exactly, in one pass for both directions. A pair's
+margin says how much nearer the two are to each other than to their neighbours; 1.06 and more (ratio) is usually a
+translation. The output is sorted best first:
+
+  score TAB source id TAB target id      ids are line numbers from 0; with --source-text and --target-text, the lines
+                                         themselves; --retrieval all adds `forward` or `backward` and a rank from 0
+
+Beside OUTPUT.tsv, OUTPUT.manifest.json keeps configuration, checksums and counts. On stderr you see how many pairs are
+likely to be right, estimated without any gold (docs/mining.md), and the number of pairs that is safe to train on;
+--suggested-cap keeps no more than that. Limits are applied in this order: --max-margin, --threshold, --min-count,
+--max-count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from fairseq_xling.cli.inputs import Sides, add_sides, read_sides
+from fairseq_xling.cli.options import add_config, config_from
+from fairseq_xling.cli.output import emit_json, note, progress
+from fairseq_xling.errors import CorpusError
+from fairseq_xling.files import Manifest, sha256_file, write_manifest
+from fairseq_xling.mining.config import MiningConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_sides(parser)
+    parser.add_argument("--output", required=True, metavar="O.tsv", help="the pairs; compressed if named .gz")
+    parser.add_argument("--json", action="store_true", help="print counts, quality and signature as JSON on stdout")
+    add_config(parser.add_argument_group("mining"), MiningConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    from fairseq_xling.mining.mine import mine_pairs
+    from fairseq_xling.mining.pairs import refuse_tabs
+    from fairseq_xling.mining.quality import Quality
+    from fairseq_xling.mining.summary import histogram, summary_lines
+
+    started = time.perf_counter()
+    config = config_from(args, MiningConfig)
+    writable(args.output)
+    sides = read_sides(args)
+    if sides.written:
+        refuse_tabs(args.source_text, sides.written[0])
+        refuse_tabs(args.target_text, sides.written[1])
+    check_lines(sides, args)
+    with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
+        pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update)
+    if sides.encoder:
+        pairs = replace(pairs, signature=f"{sides.encoder}|{pairs.signature}")
+    manifest_path = manifest_beside(args.output)
+    manifest_path.unlink(missing_ok=True)  # an old one must not vouch for the new file
+    pairs.write(args.output, *(sides.written or ()))
+    facts = {**pairs.facts, "histogram": histogram(pairs.scores)}
+    if Path(args.output).is_file():
+        outputs = {Path(args.output).name: sha256_file(args.output)}
+        seconds = round(time.perf_counter() - started, 3)
+        manifest = Manifest("pairs", _decisive(config, sides), sides.inputs, outputs, facts, seconds)
+        write_manifest(manifest_path, manifest)
+    for line in summary_lines(pairs, Quality(**facts["quality"]).line):
+        note(line)
+    if args.json:
+        emit_json({"output": args.output, "signature": pairs.signature, **facts})
+    return 0
+
+
+def check_lines(sides: Sides, args: argparse.Namespace) -> None:
+    """Rows against lines, both sides, before any work."""
+    if sides.written is None:
+        return
+    for vectors, lines, name, text in (
+        (sides.source, sides.written[0], args.source, args.source_text),
+        (sides.target, sides.written[1], args.target, args.target_text),
+    ):
+        if vectors.shape[0] != len(lines):
+            raise CorpusError(
+                f"{name} has {vectors.shape[0]} rows, but {text} has {len(lines)} lines. Encode that very text again."
+            )
+
+
+def writable(output: str) -> None:
+    """Refuse an impossible output before hours of work, not after."""
+    path = Path(output)
+    if path.is_dir():
+        raise CorpusError(f"{path} is a directory. Name a file with --output.")
+    if not path.parent.is_dir():
+        raise CorpusError(f"{path.parent} is not a directory. Create it, or name another --output.")
+
+
+def manifest_beside(output: str) -> Path:
+    """`pairs.tsv` and `pairs.tsv.gz` have `pairs.manifest.json` beside them."""
+    path = Path(output)
+    name = path.name.removesuffix(".gz").removesuffix(".tsv")
+    return path.with_name(f"{name}.manifest.json")
+
+
+def _decisive(config: MiningConfig, sides: Sides) -> dict[str, Any]:
+    """The configuration as far as it decides the pairs; precision and threads do not."""
+    values = {name: value for name, value in asdict(config).items() if name not in ("precision", "threads")}
+    values["threshold"] = config.effective_threshold
+    if sides.encoder:
+        values["encoder"] = sides.encoder
+    return values
