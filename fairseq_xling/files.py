@@ -154,7 +154,7 @@ def sha256_json(value: Any) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """The same value in JSON's types: NumPy's numbers and arrays, paths and tuples converted, NaN and infinity as text."""
+    """The same value in JSON's types: NumPy's numbers and arrays, paths, tuples converted, NaN and infinity as text."""
     if isinstance(value, Mapping):
         return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

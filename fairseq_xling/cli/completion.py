@@ -1,13 +1,14 @@
 """Print a completion script for your shell: verbs, and each verb's options.
 
-  bash   eval "$(fairseq-xling completion bash)"            in ~/.bashrc
-  zsh    eval "$(fairseq-xling completion zsh)"             in ~/.zshrc, after compinit
-  fish   fairseq-xling completion fish > ~/.config/fish/completions/fairseq-xling.fish
+- bash: eval "$(fairseq-xling completion bash)" in ~/.bashrc
+- zsh: eval "$(fairseq-xling completion zsh)" in ~/.zshrc, after compinit
+- fish: fairseq-xling completion fish > ~/.config/fish/completions/fairseq-xling.fish
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 from fairseq_xling.cli.output import emit
 
@@ -23,18 +24,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def option_words() -> dict[str, list[str]]:
-    """Every verb with its long options and the choices of its positional arguments."""
+    """Every verb with its long options, the choices of its positional arguments, and the options of its sub-verbs."""
     from fairseq_xling.cli.main import VERBS, verb_parser
 
-    words = dict[str, list[str]]()
-    for verb in VERBS:
-        found = []
-        for action in verb_parser(verb)._actions:
-            found += [name for name in action.option_strings if name.startswith("--")]
-            if not action.option_strings and action.choices:
-                found += [str(choice) for choice in action.choices]
-        words[verb] = found
-    return words
+    return {verb: list(dict.fromkeys(_words(verb_parser(verb)))) for verb in VERBS}
+
+
+def _words(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from (name for name in action.option_strings if name.startswith("--"))
+        if not action.option_strings and action.choices:
+            yield from map(str, action.choices)
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _words(inner)
 
 
 def _bash(words: dict[str, list[str]], zsh: bool) -> str:
@@ -48,7 +51,9 @@ def _bash(words: dict[str, list[str]], zsh: bool) -> str:
 {cases}
     esac ;;
   esac
+  local IFS=$' \\t\\n'
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  IFS=$'\\n'
   [ ${{#COMPREPLY[@]}} -gt 0 ] || COMPREPLY=($(compgen -f -- "$current"))
 }}
 complete -o filenames -F _fairseq_xling fairseq-xling"""

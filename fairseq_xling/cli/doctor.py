@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import importlib.metadata as metadata
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,22 +19,6 @@ from typing import Literal
 
 from fairseq_xling import USER_DIR, __version__
 from fairseq_xling.cli.output import emit, emit_json
-
-# Distribution: (lowest version, first version that is too new, what needs it). setup.py lists the same.
-NEEDS = {
-    "torch": ("2.6", None, "all models"),
-    "numpy": ("1.26", None, "everything"),
-    "hydra-core": ("1.3", "1.4", "fairseq's configuration; 1.4 drops the behaviour it relies on"),
-    "omegaconf": ("2.3", "2.4", "fairseq's configuration"),
-    "sacrebleu": ("2", None, "scoring translations"),
-    "sentencepiece": ("0.2", None, "text to pieces"),
-    "faiss-cpu": ("1.8", None, "approximate neighbours and the mining benchmark"),
-    "numba": ("0.60", None, "the compiled part of mining"),
-    "scipy": ("1.11", None, "the surface encoder"),
-    "sacremoses": ("0.1", None, "text normalisation"),
-    "submitit": ("1.5", None, "SLURM jobs"),
-    "PyYAML": ("6", None, "configuration files"),
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ def examine(spm: str | None = None, dictionary: str | None = None) -> Iterator[F
     """All findings, cheap ones first."""
     yield from _python()
     yield from _packages()
-    yield from _host()
+    yield from _fairseq()
     yield from _commands()
     yield from _slurm()
     if spm or dictionary:
@@ -76,57 +62,90 @@ def examine(spm: str | None = None, dictionary: str | None = None) -> Iterator[F
 
 
 def _python() -> Iterator[Finding]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        yield Finding("fault", "python", version, "Python 3.11 or newer is needed: make a new environment with it.")
-    else:
-        yield Finding("ok", "python", version)
+    yield Finding("ok", "python", ".".join(map(str, sys.version_info[:3])))
     threads = os.environ.get("OMP_NUM_THREADS")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("ok", "cores", f"{cores}, OMP_NUM_THREADS {threads or 'not set'}")
 
 
 def _packages() -> Iterator[Finding]:
-    for name, (low, high, use) in NEEDS.items():
-        wanted = f"{name}>={low}" + (f",<{high}" if high else "")
-        try:
-            found = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            yield Finding("fault", name, f"not installed; needed for {use}", f'pip install "{wanted}"')
-            continue
-        if _numbers(found) < _numbers(low) or (high and _numbers(found) >= _numbers(high)):
-            yield Finding("fault", name, f"{found} is not {wanted}; needed for {use}", f'pip install "{wanted}"')
-        else:
-            yield Finding("ok", name, found)
+    """What setup.py asks for, as the installation recorded it."""
+    try:
+        needs = metadata.requires("fairseq-xling") or []
+    except metadata.PackageNotFoundError:
+        mend = "In the checkout: pip install -e ."
+        yield Finding("fault", "fairseq-xling", "runs from a checkout that is not installed", mend)
+        return
+    for need in needs:
+        if ";" not in need:  # what an extra asks for is not needed
+            yield requirement(need)
+
+
+def requirement(need: str) -> Finding:
+    """Whether the installed version satisfies a requirement such as `omegaconf<2.4,>=2.3`."""
+    matched = re.fullmatch(r"([\w.-]+)\s*(.*)", need)
+    assert matched is not None, need
+    name, bounds = matched.groups()
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding("fault", name, "not installed", f'pip install "{need}"')
+    if all(_within(found, bound) for bound in bounds.split(",") if bound):
+        return Finding("ok", name, found)
+    return Finding("fault", name, f"{found} is not {bounds}", f'pip install "{need}"')
+
+
+def _within(found: str, bound: str) -> bool:
+    if bound.startswith(">="):
+        return _numbers(found) >= _numbers(bound[2:])
+    if bound.startswith("<"):
+        return _numbers(found) < _numbers(bound[1:])
+    raise ValueError(f"setup.py writes requirements with >= and <, but here is {bound!r}")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    digits = []
-    for part in version.split("+")[0].split("."):
-        if not part.isdigit():
-            break
-        digits.append(int(part))
-    return tuple(digits)
+    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]
 
 
-def _host() -> Iterator[Finding]:
+def _fairseq() -> Iterator[Finding]:
     try:
         version = metadata.version("fairseq")
     except metadata.PackageNotFoundError:
         mend = "pip install --no-deps fairseq==0.12.2   (--no-deps: its own requirements cannot be met any more)"
         yield Finding("fault", "fairseq", "not installed", mend)
         return
-    if version.split("+")[0] != "0.12.2":
-        yield Finding("note", "fairseq", f"{version}; this package is tested with 0.12.2")
-    else:
+    if version.split("+")[0] == "0.12.2":
         yield Finding("ok", "fairseq", version)
+    else:
+        yield Finding("note", "fairseq", f"{version}; this package is tested with 0.12.2")
+    yield from _host()
+    # Another process: importing it takes seconds and changes this one. The compiled modules are what an upgrade breaks.
+    program = "import fairseq.data.data_utils_fast, fairseq.data.token_block_utils_fast"
+    tried = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if tried.returncode == 0:
+        yield Finding("ok", "import fairseq", "with its compiled modules")
+    else:
+        mend = "pip install --no-deps --force-reinstall --no-cache-dir fairseq==0.12.2"
+        yield Finding("fault", "import fairseq", tried.stderr.strip().splitlines()[-1], mend)
+
+
+def _host() -> Iterator[Finding]:
+    mend = "pip install --force-reinstall --no-deps fairseq-xling   (in a checkout: pip install --no-deps -e .)"
+    active = "fairseq_xling_host" in sys.modules  # before we import it: the .pth file does so at start
     try:
         import fairseq_xling_host
     except ImportError:
-        mend = "pip install --force-reinstall --no-deps fairseq-xling   (or pip install --no-deps -e . in a checkout)"
         yield Finding("fault", "host layer", "fairseq_xling_host is not importable", mend)
         return
-    yield from (Finding(state, f"host: {name}", text, mend) for state, name, text, mend in fairseq_xling_host.findings())
+    if not active:
+        yield Finding("fault", "host layer", "its .pth file was not read when Python started", mend)
+    statuses = fairseq_xling_host.status()
+    wrong = [status for status in statuses if not status.ok]
+    for status in wrong:
+        text = f"{status.edit.why}; but {status.state}"
+        yield Finding("fault", f"host edit {status.edit.name}", text, "Install fairseq 0.12.2, which the edits fit.")
+    if active and not wrong:
+        yield Finding("ok", "host layer", f"its {len(statuses)} edits fit this fairseq")
 
 
 def _commands() -> Iterator[Finding]:

@@ -6,12 +6,13 @@ import argparse
 import difflib
 import importlib
 import os
+import select
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fairseq_xling import __version__
 from fairseq_xling.errors import XlingError
@@ -31,13 +32,6 @@ VERBS = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse with our contract: one line on stderr, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{PROGRAM}: error: {one_line(message)} (see {self.prog} --help)\n")
-
-
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Keeps a description's layout and adds each option's default."""
 
@@ -45,6 +39,17 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
         if action.default in (None, False, argparse.SUPPRESS):
             return action.help
         return super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our contract, for verbs and sub-verbs: whole option names, one line on stderr, exit code 2."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings = {"formatter_class": HelpFormatter, "allow_abbrev": False} | settings
+        super().__init__(**settings)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{PROGRAM}: error: {one_line(message)} (see {self.prog} --help)\n")
 
 
 def one_line(message: object) -> str:
@@ -57,7 +62,7 @@ def verb_parser(verb: str) -> Parser:
     module = importlib.import_module(f"fairseq_xling.cli.{module_name}")
     description = (module.__doc__ or summary).strip()
     name = f"{PROGRAM} {verb}"
-    parser = Parser(prog=name, description=description, formatter_class=HelpFormatter, allow_abbrev=False)
+    parser = Parser(prog=name, description=description)
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
     return parser
@@ -82,16 +87,17 @@ def overview() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code, prints at most one error line for a fault of the user's."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _terminated)
+    previous = signal.signal(signal.SIGTERM, _terminated)
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
     except XlingError as error:
         return _complain(error, error.exit_code)
     except KeyboardInterrupt:
         return _complain("interrupted; nothing half-written was left", 130)
-    except BrokenPipeError:  # the reader of stdout, `head` say, had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError as error:
+        return 0 if _stdout_has_no_reader() else _internal(error)
     except OSError as error:
         if error.filename is None and error.errno is None:
             return _internal(error)
@@ -99,6 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"{place}{error.strerror or error}", 2 if error.filename else 1)
     except Exception as error:
         return _internal(error)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -118,7 +126,6 @@ def _dispatch(arguments: list[str]) -> int:
     except SystemExit as leaving:  # argparse has printed its help or its one line
         return int(leaving.code or 0)
     code: int = parsed.run(parsed)
-    sys.stdout.flush()
     return code
 
 
@@ -130,6 +137,16 @@ def _complain(message: object, code: int) -> int:
 def _internal(error: Exception) -> int:
     traceback.print_exc(file=sys.stderr)
     return _complain(f"internal: {type(error).__name__}: {error} - this is our fault; please report the lines above", 1)
+
+
+def _stdout_has_no_reader() -> bool:
+    """True when whoever read our results, `head` say, had enough; stdout is then closed for good."""
+    poller = select.poll()
+    poller.register(sys.stdout.fileno(), 0)
+    if not any(events & select.POLLERR for _, events in poller.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the last flush would complain
+    return True
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
