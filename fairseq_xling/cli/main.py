@@ -45,8 +45,8 @@ class Parser(argparse.ArgumentParser):
     """argparse with our contract, for verbs and sub-verbs: whole option names, one line on stderr, exit code 2."""
 
     def __init__(self, **settings: Any) -> None:
-        settings = {"formatter_class": HelpFormatter, "allow_abbrev": False} | settings
-        super().__init__(**settings)
+        defaults: dict[str, Any] = {"formatter_class": HelpFormatter, "allow_abbrev": False}
+        super().__init__(**(defaults | settings))
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{PROGRAM}: error: {one_line(message)} (see {self.prog} --help)\n")
