@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from fairseq_xling.configs import at_least
 from fairseq_xling.errors import ConfigError, CorpusError
 
 UInt64 = npt.NDArray[np.uint64]
@@ -55,14 +56,12 @@ class Ngrams:
 
 def collect(lines: Sequence[str], low: int = 2, high: int = 4, minimum_lines: int = 1) -> Ngrams:
     """Every n-gram that occurs in at least `minimum_lines` of the lines, with the number of lines it occurs in."""
-    faults = []
+    faults = [*at_least("minimum_lines", minimum_lines, 1)]
     if low not in (2, 3):
         # A one-letter word with its two spaces has three characters: from 4 on, short words would vanish.
-        faults.append(f"the shortest n-gram must be 2 or 3 characters, but is {low}")
+        faults.append(f"the shortest n-gram must have 2 or 3 characters, but has {low}")
     if high < low:
         faults.append(f"the longest n-gram must have at least {low} characters, but has {high}")
-    if minimum_lines < 1:
-        faults.append(f"minimum_lines must be at least 1, but is {minimum_lines}")
     if faults:
         raise ConfigError(faults, where="character n-grams")
     if not lines:
@@ -102,7 +101,7 @@ def _alphabet(lines: Sequence[str]) -> npt.NDArray[np.uint32]:
     seen: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
     for block in _blocks(lines):
         seen = np.union1d(seen, _code_points(block))
-    return seen[seen != _NEWLINE]
+    return np.setdiff1d(seen, np.array([_NEWLINE], np.uint32))
 
 
 def _windows(lines: Sequence[str], alphabet: npt.NDArray[np.uint32], low: int, high: int) -> tuple[UInt64, Int64]:

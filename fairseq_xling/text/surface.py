@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from fairseq_xling.configs import at_least, checked, option
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import (
     MANIFEST,
@@ -29,31 +31,26 @@ Float32 = npt.NDArray[np.float32]
 
 _KIND = "surface"
 _LINES_AT_ONCE = 4096
-_POWER_ITERATIONS = 4
+_POWER_ITERATIONS = 2
 _SPARE_DIRECTIONS = 16
 
 
 @dataclass(frozen=True)
 class SurfaceConfig:
-    """Which n-grams count, and how a dense vector is made of them (by `svd` or by `hashed`, to that many dimensions)."""
+    """Which n-grams count, and how a dense vector is made of them."""
 
-    low: int = 2
-    high: int = 4
-    minimum_lines: int = 1
-    svd: int | None = None
-    hashed: int | None = None
-    seed: int = 1
+    low: int = option(2, "characters of the shortest n-grams", flag="--shortest-ngram")
+    high: int = option(4, "characters of the longest n-grams", flag="--longest-ngram")
+    minimum_lines: int = option(1, "leave out n-grams that occur in fewer of the fitted lines")
+    svd: int | None = option(None, "dense vectors: their leading directions, this many", metavar="D")
+    hashed: int | None = option(None, "dense vectors: every n-gram in one of this many signed buckets", metavar="D")
+    seed: int = option(1, "of svd and hashed")
 
-    def __post_init__(self) -> None:
-        faults = []
+    def faults(self) -> Iterator[str]:
+        for name in ("minimum_lines", "svd", "hashed"):
+            yield from at_least(name, getattr(self, name), 1)
         if self.svd is not None and self.hashed is not None:
-            faults.append("svd and hashed are two ways to the same end: give one of them")
-        for name in ("svd", "hashed"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                faults.append(f"{name} must be at least 1, but is {value}")
-        if faults:
-            raise ConfigError(faults, where="surface encoder")
+            yield "`svd` and `hashed` are two ways to the same end. Give one of them"
 
 
 class SurfaceEncoder:
@@ -82,6 +79,7 @@ class SurfaceEncoder:
             config = SurfaceConfig(svd=svd, hashed=hashed)
         elif svd is not None or hashed is not None:
             raise ConfigError("svd and hashed belong into the config when one is given", where="surface encoder")
+        checked(config, "surface encoder")
         fitted = cls(config, collect(lines, config.low, config.high, config.minimum_lines))
         if config.svd is not None:
             fitted._directions = leading_directions(fitted.encode_sparse(lines), config.svd, config.seed)
@@ -121,7 +119,7 @@ class SurfaceEncoder:
         """[n, dim] float32, not of unit length; the language plays no part, spelling is all there is."""
         if self._directions is None and self._buckets is None:
             raise ConfigError(
-                f"dense vectors of all {self.dim} n-grams would not fit memory. Fit with svd or hashed, or use encode_sparse",
+                f"vectors of all {self.dim} n-grams are too long to be dense. Fit with svd or hashed, or encode_sparse",
                 where="surface encoder",
             )
         dense = np.empty((len(lines), self.dim), np.float32)
@@ -133,7 +131,7 @@ class SurfaceEncoder:
 
     def save(self, directory: str | os.PathLike[str], inputs: Mapping[str, str] | None = None) -> None:
         """Write the fitted state as a finished directory; `inputs` are the fitted files with their sha256."""
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "alphabet.npy": self.ngrams.alphabet,
             "ngrams.npy": self.ngrams.keys,
             "lines_with.npy": self.ngrams.lines_with,
@@ -154,10 +152,15 @@ class SurfaceEncoder:
         directory = Path(directory)
         manifest = read_manifest(directory / MANIFEST)
         if manifest.kind != _KIND:
-            raise CorpusError(f"{directory} holds {manifest.kind}, not a surface encoder. Name a directory that SurfaceEncoder.save wrote.")
+            raise CorpusError(
+                f"{directory} holds {manifest.kind}, not a surface encoder. "
+                "Name a directory that SurfaceEncoder.save wrote."
+            )
         for name, digest in manifest.outputs.items():
             if sha256_file(directory / name) != digest:
-                raise CorpusError(f"{directory / name} is not the file that its manifest describes. Fit and save again.")
+                raise CorpusError(
+                    f"{directory / name} is not the file that its manifest describes. Fit and save again."
+                )
         arrays = {name: np.load(directory / name, mmap_mode="r", allow_pickle=False) for name in manifest.outputs}
         config = SurfaceConfig(**manifest.config)
         ngrams = Ngrams(
@@ -180,13 +183,14 @@ def leading_directions(matrix: sparse.csr_matrix, dim: int, seed: int) -> Float3
     most = min(matrix.shape)
     if dim > most:
         raise ConfigError(
-            f"svd must be at most {most}, the smaller of {matrix.shape[0]} lines and {matrix.shape[1]} n-grams, but is {dim}",
+            f"`svd` must be at most {most}, the smaller of {matrix.shape[0]} lines and {matrix.shape[1]} n-grams, "
+            f"but is {dim}. Lower --svd",
             where="surface encoder",
         )
-    matrix = matrix.astype(np.float64)
+    matrix = matrix.astype(np.float32)
     transposed = matrix.T.tocsr()
     width = min(dim + _SPARE_DIRECTIONS, most)
-    basis = np.linalg.qr(matrix @ np.random.default_rng(seed).standard_normal((matrix.shape[1], width)))[0]
+    basis = np.linalg.qr(matrix @ np.random.default_rng(seed).standard_normal((matrix.shape[1], width), np.float32))[0]
     for _ in range(_POWER_ITERATIONS):
         basis = np.linalg.qr(matrix @ np.linalg.qr(transposed @ basis)[0])[0]
     directions, _, _ = np.linalg.svd(transposed @ basis, full_matrices=False)
