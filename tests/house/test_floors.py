@@ -138,7 +138,7 @@ PLANTED = [
     ("text/planted.py", "from fairseq_xling.neighbours import kernel", "imports fairseq_xling.neighbours.kernel"),
     ("text/planted.py", "def f():\n    from fairseq_xling import neighbours", ":2 imports fairseq_xling.neighbours"),
     ("mining/planted.py", "class C:\n  def f(self):\n    import fairseq.data", ":3 imports fairseq.data"),
-    ("mining/planted.py", "from fairseq_xling.evaluation.score import Score", "imports fairseq_xling.evaluation.score.Score"),
+    ("mining/planted.py", "from fairseq_xling.evaluation import score", "imports fairseq_xling.evaluation.score"),
     ("evaluation/planted.py", "import submitit", "imports submitit"),
     ("mining/planted.py", "from .config import MiningConfig", "imports .config.MiningConfig"),
     ("text/planted.py", "import importlib\nimportlib.import_module('fairseq')", ":1 imports importlib"),
