@@ -1,0 +1,142 @@
+"""From a block of upper bounds to the lists of its rows and columns: compiled, or with torch and NumPy alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fairseq_xling.neighbours.bounds import UpperBound
+from fairseq_xling.neighbours.certify import LANES, pair_cosines
+from fairseq_xling.neighbours.lists import TopLists
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all workers share: the vectors, their bound, and the lists of all rows (sources) and columns (targets).
+
+    A row block's lists belong to the worker that searches it; a column block's lists are written under its lock and
+    read without: a k-th best cosine only rises, so an old one lets more products through, never fewer.
+    """
+
+    source: Float32
+    target: Float32
+    bound: UpperBound
+    rows: TopLists
+    columns: TopLists
+    quick_slack: float
+    column_locks: list[Lock] = field(default_factory=list)
+
+
+class Sweep(Protocol):
+    """One worker's way through blocks; `finished` counts the products computed in full."""
+
+    finished: int
+
+    def block(self, bounds: torch.Tensor, first_row: int, first_column: int, lock: Lock) -> None:
+        """Update the lists with `bounds` [r, c], the products of rows first_row.. and columns first_column.. ."""
+
+
+class TorchSweep:
+    """The plain expression of the sweep; the compiled one gives the same lists."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.finished = problem, 0
+
+    def block(self, bounds: torch.Tensor, first_row: int, first_column: int, lock: Lock) -> None:
+        last_row, last_column = first_row + bounds.shape[0], first_column + bounds.shape[1]
+        problem = self.problem
+        upper = bounds + torch.from_numpy(problem.bound.source_offsets[first_row:last_row, None])
+        upper += torch.from_numpy(problem.bound.target_offsets[first_column:last_column])
+        upper += problem.bound.slack
+        with lock:
+            self._seed(upper, first_row, first_column)
+            row_thresholds = problem.rows.thresholds(first_row, last_row)
+            column_thresholds = problem.columns.thresholds(first_column, last_column)
+            least = torch.minimum(
+                torch.from_numpy(row_thresholds)[:, None], torch.from_numpy(column_thresholds)[None, :]
+            )
+            picked = (upper >= least).nonzero().numpy()
+            self._offer(picked[:, 0] + first_row, picked[:, 1] + first_column)
+
+    def _seed(self, upper: torch.Tensor, first_row: int, first_column: int) -> None:
+        """Where a list is not full yet: the pairs with the highest bounds first, so that thresholds bite."""
+        rows, columns = self.problem.rows, self.problem.columns
+        for lists, first, bounds in ((rows, first_row, upper), (columns, first_column, upper.T)):
+            if np.isneginf(lists.thresholds(first, first + len(bounds))).any():
+                best = bounds.topk(min(lists.k, bounds.shape[1]), dim=1).indices.numpy()
+                own, other = np.repeat(np.arange(len(best)), best.shape[1]), best.ravel()
+                mine, theirs = (own, other) if lists is rows else (other, own)
+                self._offer(mine + first_row, theirs + first_column)
+
+    def _offer(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> None:
+        cosines = pair_cosines(self.problem.source, self.problem.target, rows, columns)
+        self.problem.rows.offer(rows, columns, cosines)
+        self.problem.columns.offer(columns, rows, cosines)
+        self.finished += len(rows)
+
+
+class CompiledSweep:
+    """The same in loops compiled by numba, which leave each row after a comparison or two per product."""
+
+    def __init__(self, problem: Problem, block_rows: int, block_columns: int) -> None:
+        self.problem, self.finished = problem, 0
+        most = block_rows * block_columns
+        self._found = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.float32)
+        lanes = np.empty(LANES, np.float64)
+        self._space = np.empty((2, block_columns), np.float32), np.empty(block_columns, np.int64), lanes
+        longest = max(problem.rows.k, problem.columns.k)
+        self._seed_space = np.empty(longest, np.float32), np.empty(longest, np.int64), lanes
+
+    def block(self, bounds: torch.Tensor, first_row: int, first_column: int, lock: Lock) -> None:
+        from fairseq_xling.neighbours import compiled
+
+        problem, block = self.problem, bounds.numpy()
+        last_column = first_column + block.shape[1]
+        self._seed(block, first_row, first_column, lock)
+        reached, finished = compiled.scan(
+            block,
+            (first_row, first_column),
+            problem.source,
+            problem.target,
+            (problem.bound.source_offsets, problem.bound.target_offsets),
+            (problem.bound.slack, problem.quick_slack),
+            (problem.rows.cosines, problem.rows.ids),
+            np.ascontiguousarray(problem.columns.thresholds(first_column, last_column)),
+            self._found,
+            self._space,
+        )
+        self.finished += finished
+        rows, columns, cosines = self._found
+        with lock:
+            lists = problem.columns
+            compiled.place_all(lists.cosines, lists.ids, first_column, columns, rows, cosines, reached)
+
+    def _seed(self, block: Float32, first_row: int, first_column: int, lock: Lock) -> None:
+        from fairseq_xling.neighbours import compiled
+
+        problem, bound = self.problem, self.problem.bound
+        source, target, firsts = problem.source, problem.target, (first_row, first_column)
+        rows, columns = problem.rows, problem.columns
+        if np.isneginf(rows.thresholds(first_row, first_row + block.shape[0])).any():
+            compiled.seed(
+                block, bound.target_offsets, source, target, firsts, (rows.cosines, rows.ids), self._seed_space
+            )
+        if np.isneginf(columns.thresholds(first_column, first_column + block.shape[1])).any():
+            turned = np.ascontiguousarray(block.T)
+            with lock:
+                compiled.seed(
+                    turned,
+                    bound.source_offsets,
+                    target,
+                    source,
+                    firsts[::-1],
+                    (columns.cosines, columns.ids),
+                    self._seed_space,
+                )

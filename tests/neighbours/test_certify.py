@@ -1,0 +1,54 @@
+"""The fixed-order cosine, and that the bounds bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from references import neighbours as reference
+from references.unit_vectors import Float32, two_sides, unit
+
+from fairseq_xling.neighbours import compiled, gemm
+from fairseq_xling.neighbours.bounds import UpperBound, bf16_bound, plain_bound
+from fairseq_xling.neighbours.certify import LANES, pair_cosines, product_error
+
+
+@settings(max_examples=60, deadline=None)
+@given(two_sides(largest=12), st.integers(0, 2**32 - 1))
+def test_pair_cosines_are_the_loops_bit_for_bit(sides: tuple[Float32, Float32], seed: int) -> None:
+    source, target = sides
+    generator = np.random.default_rng(seed)
+    rows, columns = generator.integers(0, len(source), 9), generator.integers(0, len(target), 9)
+    found = pair_cosines(source, target, rows, columns)
+    lanes = np.empty(LANES)
+    for row, column, cosine in zip(rows, columns, found, strict=True):
+        assert cosine == reference.cosine(source[row], target[column])
+        assert cosine == compiled._exact_cosine(source[row], target[column], lanes)
+        assert abs(cosine - source[row].astype(float) @ target[column].astype(float)) <= 1e-7
+        quick = compiled._quick_cosine(source[row], target[column])
+        assert abs(float(quick) - float(cosine)) <= product_error(source.shape[1], 1.001, 1.001)
+
+
+def test_pair_cosines_do_not_depend_on_their_company() -> None:
+    rows = unit(np.random.default_rng(1).standard_normal((3000, 700)))
+    ids = np.arange(3000)
+    together = pair_cosines(rows, rows[::-1], ids, ids)
+    alone = [pair_cosines(rows, rows[::-1], ids[i : i + 1], ids[i : i + 1])[0] for i in range(0, 3000, 331)]
+    assert together[::331].tolist() == alone
+
+
+@pytest.mark.parametrize("make", [plain_bound, bf16_bound])
+@settings(max_examples=60, deadline=None)
+@given(sides=two_sides(longest=300))
+def test_no_cosine_exceeds_its_upper_bound(make: object, sides: tuple[Float32, Float32]) -> None:
+    source, target = sides
+    bound: UpperBound = make(source, target)  # type: ignore[operator]
+    precision = "bf16" if bound.source.dtype == torch.bfloat16 else "fp32"
+    product = gemm.choose(precision, bound.source, bound.target, probe=False)
+    upper = product.multiply(bound.source, bound.target, torch.empty(len(source), len(target))).numpy()
+    upper = upper + bound.source_offsets[:, None] + bound.target_offsets[None, :] + bound.slack
+    exact = source.astype(np.float64) @ target.astype(np.float64).T
+    assert (exact <= upper).all()
+    assert (upper - exact).max() < 0.1
