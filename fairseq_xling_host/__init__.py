@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import IO, Any
 
-    from fairseq_xling_host.edits import EditStatus
+    from fairseq_xling_host.rows import EditStatus
 
 HOSTS = ("fairseq", "fairseq_cli")
 

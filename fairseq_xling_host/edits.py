@@ -2,60 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from fairseq_xling_host.rows import Edit
 
 
-@dataclass(frozen=True)
-class Edit:
-    """One row: exact texts of one module and what replaces them, line for line."""
-
-    name: str
-    module: str
-    changes: tuple[tuple[str, str], ...]
-    why: str
-    upstream: str = "none known"
-    hazard: str = ""
-    """Regular expression for the fault itself; a fairseq without it is left alone. By default the old texts."""
-
-    def state(self, text: str) -> str:
-        """"applies", "already fixed", or what of the row is missing from `text`."""
-        hazard = self.hazard or "|".join(re.escape(old) for old, _ in self.changes)
-        if re.search(hazard, text) is None:
-            return "already fixed"
-        for old, _ in self.changes:
-            found = text.count(old)
-            if found != 1:
-                return f"text found {found} times instead of once: {old.strip().splitlines()[0]!r}"
-        return "applies"
-
-    def apply(self, text: str) -> str:
-        """`text` after the row's changes."""
-        for old, new in self.changes:
-            text = text.replace(old, new)
-        return text
-
-
-@dataclass(frozen=True)
-class EditStatus:
-    """A row and what it does to the fairseq that is installed."""
-
-    edit: Edit
-    state: str
-
-    @property
-    def ok(self) -> bool:
-        """False for a row that was disabled or does not fit."""
-        return self.state in {"applies", "already fixed"}
-
-
-def _no_eval(module: str, line: str) -> Edit:
-    """A row that takes Python's `eval` away from a module which applies it to strings stored in checkpoints."""
+def _no_eval(module: str, line: str, upstream: str = "none known") -> Edit:
+    """A row that takes Python's `eval` away from a module which applies it to strings it is given."""
     return Edit(
         name=f"no-eval-{module.rpartition('.')[2].replace('_', '-')}",
         module=module,
         changes=((f"\n{line}\n", f"\n{line}; from fairseq_xling_host.expressions import evaluate as eval\n"),),
-        why="options stored in a checkpoint go through eval(), which would run code from it",
+        why="option strings, which may come out of a checkpoint, went through eval(), which runs any code in them",
+        upstream=upstream,
         hazard=r"(?<![\w.])eval\(",
     )
 
@@ -74,6 +31,7 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="Python 3.11 refuses dataclass defaults that cannot be hashed; cures old-style user directories too",
+        upstream="#5012",
         hazard=r"= CommonConfig\(\)",
     ),
     Edit(
@@ -86,6 +44,7 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="torch 2.6 loads tensors only; genuine checkpoints hold an argparse.Namespace, malicious ones hold code",
+        upstream="#5610, #5611",
     ),
     Edit(
         name="safe-load-ema",
@@ -97,6 +56,7 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="the same for load_ema_from_checkpoint",
+        upstream="#5610, #5611",
     ),
     Edit(
         name="peer-objects",
@@ -108,18 +68,21 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="ranks of one job send each other Python objects (all_gather_list unpickles them too); torch 2.6 refuses",
+        upstream="#5611",
     ),
     Edit(
         name="encoder-fast-path",
         module="fairseq.modules.transformer_layer",
         changes=(("        self.can_use_fastpath = (\n", "        self.can_use_fastpath = False and (\n"),),
         why="torch 2 changed the fused encoder call: post-norm encoders failed with 'Mask Type should be defined'",
+        upstream="#4858, #4899",
     ),
     Edit(
         name="numpy-int",
         module="fairseq.data.data_utils",
         changes=(("                    np.int,\n", "                    int,\n"),),
         why="NumPy 1.24 removed np.int",
+        upstream="#4945",
         hazard=r"np\.int\b",
     ),
     Edit(
@@ -127,6 +90,7 @@ EDITS: tuple[Edit, ...] = (
         module="fairseq.modules.dynamic_crf_layer",
         changes=(('np.float("inf")', 'float("inf")'),),
         why="NumPy 1.24 removed np.float",
+        upstream="#4945, #5645",
         hazard=r"np\.float\b",
     ),
     Edit(
@@ -159,6 +123,19 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="sacrebleu 2 takes lists of sentences, no open files",
+        upstream="#3914",
+    ),
+    Edit(
+        name="sentence-bleu",
+        module="fairseq_cli.score",
+        changes=(
+            (
+                "bleu.Scorer(dict.pad(), dict.eos(), dict.unk())",
+                "bleu.Scorer(bleu.BleuConfig(pad=dict.pad(), eos=dict.eos(), unk=dict.unk()))",
+            ),
+        ),
+        why="fairseq-score --sentence-bleu calls the scorer as it was before 0.10",
+        upstream="#5056",
     ),
     Edit(
         name="denoising-options",
@@ -176,6 +153,7 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="BART's architectures declare the same options, and argparse refuses the second declaration",
+        upstream="#4416",
     ),
     Edit(
         name="pretrained-bart-args",
@@ -187,6 +165,7 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="the task reads self.args, which its parent no longer sets",
+        upstream="#3169, #4479",
     ),
     Edit(
         name="denoising-log-call",
@@ -204,6 +183,7 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="--bf16 switched to a TPU; --tpu asks for that by itself",
+        upstream="#4696",
     ),
     Edit(
         name="cpu-processes",
@@ -225,6 +205,7 @@ EDITS: tuple[Edit, ...] = (
             ("        # single GPU main\n", "        host.refuse_lone_rank(cfg)\n"),
         ),
         why="on a CPU --distributed-world-size 2 started no process and exited 0; --fp16 trained nothing",
+        upstream="#2879",
         hazard=r"nprocs=min\(\s+torch\.cuda\.device_count\(\)",
     ),
     Edit(
@@ -271,6 +252,19 @@ EDITS: tuple[Edit, ...] = (
             ),
         ),
         why="DistributedDataParallel takes no device ids for a model on the CPU",
+        upstream="#2879",
+    ),
+    Edit(
+        name="ddp-fused-copies",
+        module="fairseq.models.distributed_fairseq_model",
+        changes=(
+            (
+                "wrapped_model = DistributedDataParallel(\n            module=model.to(device),\n",
+                "import fairseq_xling_host.processes as host; wrapped_model = DistributedDataParallel(\n"
+                "            module=host.leave_fused_copies(model).to(device),\n",
+            ),
+        ),
+        why="encoder layers hold parameters for the fused call that training never uses; DDP, the default, stops there",
     ),
     Edit(
         name="cpu-overflow",
@@ -282,14 +276,19 @@ EDITS: tuple[Edit, ...] = (
         name="hydra-compose",
         module="fairseq.dataclass.utils",
         changes=(
-            ("from hydra.experimental import compose, initialize\n", "from hydra import compose, initialize\n"),
-            ("initialize(config_path=config_path)", 'initialize(config_path=config_path, version_base="1.3")'),
+            (
+                "from hydra.experimental import compose, initialize\n",
+                "from hydra import compose, initialize; "
+                "from fairseq_xling_host.hydra_warnings import silence; silence()\n",
+            ),
+            ("initialize(config_path=config_path)", 'initialize(config_path=config_path, version_base="1.1")'),
             (
                 'compose("config", overrides=overrides, strict=False)\n',
                 'compose("config", overrides=overrides); OmegaConf.set_struct(composed_cfg, False)\n',
             ),
         ),
-        why="every command printed three warnings of hydra 1.2 and later",
+        why="every command printed up to six warnings of hydra 1.2 and later",
+        upstream="#3722",
         hazard=r"hydra\.experimental|initialize\(config_path=config_path\)",
     ),
     Edit(
@@ -299,10 +298,11 @@ EDITS: tuple[Edit, ...] = (
             (
                 '@hydra.main(config_path=os.path.join("..", "fairseq", "config"), config_name="config")',
                 '@hydra.main(config_path=os.path.join("..", "fairseq", "config"), config_name="config", '
-                'version_base="1.3")',
+                'version_base="1.1")',
             ),
         ),
         why="the same for fairseq-hydra-train",
+        upstream="#3722",
     ),
     Edit(
         name="user-dir-by-name",
@@ -328,4 +328,5 @@ EDITS: tuple[Edit, ...] = (
     _no_eval("fairseq.models.speech_to_text.s2t_wav_transformer", "import torch"),
     _no_eval("fairseq.data.audio.raw_audio_dataset", "import torch"),
     _no_eval("fairseq.criterions.ctc", "import torch"),
+    _no_eval("fairseq.data.codedataset", "import torch", "#4869"),
 )

@@ -12,7 +12,8 @@ from importlib.util import decode_source
 from types import CodeType, ModuleType
 
 from fairseq_xling_host import EditingFinder
-from fairseq_xling_host.edits import EDITS, Edit, EditStatus
+from fairseq_xling_host.edits import EDITS
+from fairseq_xling_host.rows import Edit, EditStatus
 
 DISABLE = "FAIRSEQ_XLING_HOST_DISABLE"
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 logger = logging.getLogger(__name__)
 
 TORCHRUN = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
+FUSED_COPIES = tuple(f"{part}_{kind}" for part in ("in_proj", "out_proj", "fc1", "fc2") for kind in ("weight", "bias"))
 
 
 def prepare(cfg: Any) -> None:
@@ -62,6 +63,19 @@ def refuse_lone_rank(cfg: Any) -> None:
             f"--distributed-world-size is {world}, but no way to reach the other ranks was found (--distributed-port "
             "works under SLURM only). Set --distributed-init-method, use torchrun, or leave out --distributed-port."
         )
+
+
+def leave_fused_copies(model: Any) -> Any:
+    """`model`, with the parameters that its encoder layers keep for the fused call out of DistributedDataParallel.
+
+    They are copies filled when a checkpoint is loaded and take no part in training, for which DDP ends the run.
+    """
+    from torch.nn.parallel import DistributedDataParallel
+
+    layers = [name for name, layer in model.named_modules() if hasattr(layer, "load_to_BT")]
+    names = [f"{layer}.{copy}" for layer in layers for copy in FUSED_COPIES]
+    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, names)  # type: ignore[no-untyped-call]
+    return model
 
 
 def on_cpu(cfg: Any) -> bool:
