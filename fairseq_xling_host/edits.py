@@ -191,7 +191,7 @@ EDITS: tuple[Edit, ...] = (
         changes=(
             (
                 "    if cfg.distributed_training.distributed_init_method is None:\n        infer_init_method(",
-                "    import fairseq_xling_host.processes as host; host.prepare(cfg)\n"
+                "    import fairseq_xling_host.processes as host; host.prepare(cfg, main)\n"
                 "    if cfg.distributed_training.distributed_init_method is None: infer_init_method(",
             ),
             (

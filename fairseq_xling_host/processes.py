@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
@@ -14,12 +15,13 @@ TORCHRUN = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
 FUSED_COPIES = tuple(f"{part}_{kind}" for part in ("in_proj", "out_proj", "fc1", "fc2") for kind in ("weight", "bias"))
 
 
-def prepare(cfg: Any) -> None:
-    """Settle precision, backend and address in `cfg` before fairseq reads them; changes nothing on a GPU or TPU."""
+def prepare(cfg: Any, main: Callable[..., Any]) -> None:
+    """Settle precision, backend and address in `cfg` before `main` reads them; changes nothing on a GPU or TPU."""
     if not on_cpu(cfg):
         return
-    if cfg.common.fp16 and not cfg.common.memory_efficient_fp16:
-        refuse("--fp16 needs a CUDA device, and this run is on the CPU. Leave it out, or use --bf16.")
+    if main.__module__ == "fairseq_cli.train" and cfg.common.fp16 and not cfg.common.memory_efficient_fp16:
+        # Only training: the other commands compute in half precision on a CPU, slowly but rightly.
+        refuse("training with --fp16 needs a CUDA device, and this run is on the CPU. Leave it out, or use --bf16.")
     distributed = cfg.distributed_training
     if distributed.distributed_backend == "nccl":
         # The default; it speaks to GPUs only.
