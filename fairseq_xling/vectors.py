@@ -38,17 +38,17 @@ class Vectors:
         return self.rows, self.dim
 
     def read(self, start: int = 0, stop: int | None = None) -> Float32:
-        """Rows start..stop-1 as a new float32 array."""
+        """Rows start..stop-1 as a new float32 array in row order; a value beyond float32 becomes infinite."""
         stop = self.rows if stop is None else min(stop, self.rows)
-        parts, first = [], 0
+        found = np.empty((max(stop - start, 0), self.dim), np.float32)
+        first = 0
         for shard in self.shards:
-            low, high = max(start - first, 0), min(stop - first, len(shard))
+            low, high = max(start, first), min(stop, first + len(shard))
             if low < high:
-                parts.append(np.asarray(shard[low:high], dtype=np.float32))
+                with np.errstate(over="ignore"):
+                    found[low - start : high - start] = shard[low - first : high - first]
             first += len(shard)
-        if not parts:
-            return np.empty((0, self.dim), np.float32)
-        return np.array(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+        return found
 
     def blocks(self, rows: int = _BLOCK_ROWS) -> Iterator[tuple[int, Float32]]:
         """(first row, rows) pieces in order."""
