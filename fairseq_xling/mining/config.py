@@ -39,6 +39,7 @@ class MiningConfig:
     suggested_cap: bool = option(
         False, "also keep at most as many pairs as the quality estimate trusts (see --target-precision)"
     )
+    skip_quality: bool = option(False, "do not estimate how many pairs are right (saves a search inside each language)")
     target_precision: float = option(0.9, "the share of right pairs that the suggested cap aims at", metavar="P")
     unify: bool = option(False, "treat repeated lines as one sentence (the first); needs the texts")
     compat: Literal["laser"] | None = option(
@@ -54,6 +55,8 @@ class MiningConfig:
         yield from at_least("min_count", self.min_count, 0)
         yield from at_least("max_count", self.max_count, 0)
         yield from at_least("threads", self.threads, 1)
+        if self.suggested_cap and self.skip_quality:
+            yield "`suggested_cap` needs the estimate that `skip_quality` leaves out. Give one of the two"
         if not 0 < self.target_precision <= 1:
             yield f"`target_precision` must be above 0 and at most 1, but is {self.target_precision:g}"
         if self.max_count is not None and self.min_count > self.max_count:

@@ -14,7 +14,7 @@ from fairseq_xling.configs import checked
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.mining.pairs import Float64, Int64, MinedPairs
-from fairseq_xling.mining.quality import estimate
+from fairseq_xling.mining.quality import Decoys, estimate, find_decoys
 from fairseq_xling.mining.select import margins_of, score_candidates, select
 from fairseq_xling.neighbours.certify import pair_cosines
 from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, search
@@ -54,7 +54,10 @@ def mine_pairs(
     left, right = prepare_sides(source, target, config, texts)
     neighbours = find_neighbours(left, right, config, progress)
     candidates = score_candidates(neighbours, config.margin)
-    quality = estimate(neighbours, candidates, config.margin, config.target_precision)
+    decoys = [_decoys(side, config) for side in (left, right)] if not config.skip_quality else None
+    quality = estimate(candidates, decoys, config.target_precision)
+    if config.suggested_cap and quality.suggested_cap is None:
+        raise ConfigError("--suggested-cap cannot be used: too few sentences to estimate how many pairs are right")
     pairs = select(candidates, config, quality.suggested_cap if config.suggested_cap else None)
     facts = {
         "sources": len(left.row_of),
@@ -101,6 +104,15 @@ def find_neighbours(left: Side, right: Side, config: MiningConfig, progress: Pro
         return sparse_neighbours(left.unit, right.unit, config.mining_k, progress=progress)
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
     return search(left.unit, right.unit, settings, progress)
+
+
+def _decoys(side: Side, config: MiningConfig) -> Decoys:
+    def find(some: Any, every: Any, k: int) -> tuple[Int64, npt.NDArray[np.float32]]:
+        one = Side(some, side.ids, side.row_of), Side(every, side.ids, side.row_of)
+        found = find_neighbours(*one, replace(config, mining_k=k))
+        return found.forward_ids, found.forward_cosines
+
+    return find_decoys(side.unit, config.mining_k, config.margin, find)
 
 
 def prepare_sides(

@@ -1,0 +1,137 @@
+"""`mine` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fairseq_xling.cli.main import main
+from fairseq_xling.files import read_manifest, sha256_file
+from fairseq_xling.mining import MiningConfig, mine_pairs
+
+
+@pytest.fixture
+def sides(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 8)).astype(np.float32) + 1
+    y = x[::-1] + 0.2 * rng.normal(size=x.shape).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    (tmp_path / "x.txt").write_text("".join(f"source {i}\n" for i in range(60)))
+    (tmp_path / "y.txt").write_text("".join(f"target {i}\n" for i in range(60)))
+    return tmp_path, x, y
+
+
+def run(*arguments):
+    return main([str(part) for part in arguments])
+
+
+def test_ids_manifest_and_json(sides, capsys):
+    folder, x, y = sides
+    output = folder / "pairs.tsv"
+    assert run("mine", "--source", folder / "x.npy", "--target", folder / "y.npy", "--output", output, "--json") == 0
+    expected = mine_pairs(x, y)
+    columns = zip(expected.scores, expected.source_ids, expected.target_ids, strict=True)
+    lines = [f"{score:.7f}\t{source}\t{target}" for score, source, target in columns]
+    assert output.read_text().splitlines() == lines
+    manifest = read_manifest(folder / "pairs.manifest.json")
+    assert manifest.kind == "pairs"
+    assert manifest.outputs == {"pairs.tsv": sha256_file(output)}
+    assert manifest.inputs[str(folder / "x.npy")] == sha256_file(folder / "x.npy")
+    assert manifest.config["threshold"] == 1.06
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    assert report["pairs"] == len(lines)
+    assert report["signature"] == MiningConfig().signature
+    assert "estimated precision" in captured.err
+
+
+def test_texts_raw_vectors_and_gzip(sides):
+    folder, x, y = sides
+    x.tofile(folder / "x.raw")
+    y.tofile(folder / "y.raw")
+    texts = ("--source-text", folder / "x.txt", "--target-text", folder / "y.txt")
+    common = ("--source", folder / "x.raw", "--target", folder / "y.raw", "--dim", 8)
+    assert run("mine", *common, *texts, "--output", folder / "p.tsv.gz", "--max-count", 3) == 0
+    import gzip
+
+    lines = gzip.decompress((folder / "p.tsv.gz").read_bytes()).decode().splitlines()
+    assert len(lines) == 3
+    assert all("\tsource " in line and "\ttarget " in line for line in lines)
+    assert (folder / "p.manifest.json").is_file()
+
+
+def test_surface_needs_nothing_but_two_texts(tmp_path):
+    (tmp_path / "a.txt").write_text("il gatto nero dorme\nla casa rossa brucia\n\nuna barca veloce parte\n")
+    (tmp_path / "b.txt").write_text("una barca velox part\nil gat neri al duar\nla cjase rosse e bruse\n")
+    output = tmp_path / "p.tsv"
+    assert run("mine", "--source", tmp_path / "a.txt", "--target", tmp_path / "b.txt", "--encoder", "surface",
+               "--output", output, "--threshold", 0) == 0  # fmt: skip
+    pairs = {tuple(line.split("\t")[1:]) for line in output.read_text().splitlines()}
+    assert {("0", "1"), ("1", "2"), ("3", "0")} <= pairs
+    assert "encoder:surface" in str(read_manifest(tmp_path / "p.manifest.json").config["encoder"])
+
+
+def test_same_command_same_bytes(sides):
+    folder, _, _ = sides
+    inputs = ("--source", folder / "x.npy", "--target", folder / "y.npy")
+    for name, extra in (("1.tsv", ("--threads", 1)), ("2.tsv", ("--threads", 2, "--precision", "bf16"))):
+        assert run("mine", *inputs, "--output", folder / name, *extra) == 0
+    assert (folder / "1.tsv").read_bytes() == (folder / "2.tsv").read_bytes()
+
+
+FAULTS = [
+    (["--source", "none.npy"], "none.npy does not exist"),
+    (["--source", "x.txt"], "x.txt is neither .npy nor a vector directory"),
+    (["--source", "cut.npy"], "cut.npy is not a complete .npy file"),
+    (["--source", "empty.npy"], "no rows"),
+    (["--source", "nan.npy"], "row 1 (from 0) holds a NaN"),
+    (["--source-text", "x.txt"], "--target-text"),
+    (["--source-text", "y.txt.short", "--target-text", "y.txt"], "has 60 rows, but"),
+    (["--source-text", "tab.txt", "--target-text", "y.txt"], "tab.txt:2: the sentence holds a TAB"),
+    (["--source-text", "bad.txt", "--target-text", "y.txt"], "bad.txt:1: byte 0xff"),
+    (["--output", "nowhere/p.tsv"], "nowhere is not a directory"),
+    (["--mining-k", "0"], "`mining_k` must be at least 1"),
+    (["--margin", "ration"], "invalid choice: 'ration'"),
+    (["--thresold", "1"], "unrecognized arguments: --thresold"),
+    (["--unify"], "needs the texts"),
+    (["--fit", "x.txt"], "--encoder surface"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), FAULTS, ids=[" ".join(options) for options, _ in FAULTS])
+def test_a_fault_is_one_line_and_leaves_nothing(sides, capsys, monkeypatch, options, message):
+    folder, x, _ = sides
+    monkeypatch.chdir(folder)
+    (folder / "cut.npy").write_bytes((folder / "x.npy").read_bytes()[:-5])
+    np.save(folder / "empty.npy", x[:0])
+    broken = x.copy()
+    broken[1, 2] = np.nan
+    np.save(folder / "nan.npy", broken)
+    (folder / "y.txt.short").write_text("one\n")
+    (folder / "tab.txt").write_text("fine\nnot\tfine\n" + "x\n" * 58)
+    (folder / "bad.txt").write_bytes(b"\xff\n" + b"x\n" * 59)
+    before = set(folder.iterdir())
+    arguments = {"--source": "x.npy", "--target": "y.npy", "--output": "p.tsv"}
+    given = [part for name, value in arguments.items() if name not in options for part in (name, value)]
+    assert run("mine", *given, *options) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("fairseq-xling: error: ")
+    assert message in captured.err
+    assert captured.out == ""
+    assert set(folder.iterdir()) == before
+
+
+def test_help_reads_like_a_manual_page():
+    text = subprocess.run(
+        [sys.executable, "-m", "fairseq_xling", "mine", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for option in ("--source", "--margin", "--retrieval", "--mining-k", "--threshold", "--unify", "--compat", "--fit"):
+        assert option in text
+    assert "(default: 4)" in text
+    assert max(map(len, text.splitlines())) <= 125
