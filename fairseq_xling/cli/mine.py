@@ -105,8 +105,9 @@ def manifest_beside(output: str) -> Path:
 
 
 def _decisive(config: MiningConfig, sides: Sides) -> dict[str, Any]:
-    """The configuration as far as it decides the pairs; precision and threads do not."""
-    values = {name: value for name, value in asdict(config).items() if name not in ("precision", "threads", "skip_quality")}
+    """The configuration as far as it decides the pairs."""
+    indifferent = ("precision", "threads", "skip_quality")
+    values = {name: value for name, value in asdict(config).items() if name not in indifferent}
     values["threshold"] = config.effective_threshold
     if sides.encoder:
         values["encoder"] = sides.encoder

@@ -20,10 +20,10 @@ RETRIEVALS = ("max", "forward", "backward", "intersect")
 
 @st.composite
 def sides(draw):
-    """Two small sets of vectors around a common direction (so that margins are defined), often with equal rows."""
+    """Two small sets of positive vectors (so that ratios are defined), often with equal rows."""
     n, m, d = draw(st.integers(1, 12)), draw(st.integers(1, 12)), draw(st.integers(2, 6))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    x, y = rng.normal(size=(n, d)) + 2, rng.normal(size=(m, d)) + 2
+    x, y = rng.uniform(0.1, 3, size=(n, d)), rng.uniform(0.1, 3, size=(m, d))
     if draw(st.booleans()):
         x[rng.integers(n, size=n // 2)] = x[0]
         y[rng.integers(m, size=m // 2)] = x[0]

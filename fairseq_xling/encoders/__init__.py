@@ -1,0 +1,1 @@
+"""Models as sentence encoders, and the stream from text files to vector shards."""
