@@ -1,0 +1,79 @@
+"""fairseq's attention module with torch's fused attention inside, wherever nobody asks for the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from fairseq.modules import MultiheadAttention
+from torch import Tensor
+
+from fairseq_xling.nn.attention import attend, attention_bias, merge_heads, split_heads
+
+State = dict[str, dict[str, Tensor | None]]
+
+
+class SdpaAttention(MultiheadAttention):
+    """Same parameters, same names, same result as fairseq's; weights, when asked for, come from fairseq's own path."""
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None,
+        value: Tensor | None,
+        key_padding_mask: Tensor | None = None,
+        incremental_state: State | None = None,
+        need_weights: bool = True,
+        static_kv: bool = False,
+        attn_mask: Tensor | None = None,
+        before_softmax: bool = False,
+        need_head_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """`query` [t, n, dim], `key` and `value` [s, n, dim] to [t, n, dim] and the weights or None."""
+        if need_weights or need_head_weights or before_softmax or not self._is_plain(query):
+            return super().forward(
+                query, key, value, key_padding_mask, incremental_state, need_weights, static_kv, attn_mask,
+                before_softmax, need_head_weights,
+            )  # fmt: skip
+        queries = split_heads(self.q_proj(query), self.num_heads)
+        keys, values, padding = self._keys(query, key, value, key_padding_mask, incremental_state, static_kv)
+        dropping = self.training or self.dropout_module.apply_during_inference
+        dropout = self.dropout_module.p if dropping else 0.0
+        attended = attend(queries, keys, values, attention_bias(padding, attn_mask, queries.dtype), dropout)
+        return self.out_proj(merge_heads(attended)), None
+
+    def _is_plain(self, query: Tensor) -> bool:
+        special = self.bias_k is not None or self.add_zero_attn or self.use_xformers or self.onnx_trace
+        return not special and query.device.type != "xla" and not torch.jit.is_scripting()
+
+    def _keys(
+        self,
+        query: Tensor,
+        key: Tensor | None,
+        value: Tensor | None,
+        padding: Tensor | None,
+        incremental_state: State | None,
+        static: bool,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Keys and values [n, heads, s, d] and pads [n, s], earlier steps of incremental decoding included."""
+        saved: dict[str, Any] = {} if incremental_state is None else self._get_input_buffer(incremental_state)
+        if static and "prev_key" in saved:
+            return saved["prev_key"], saved["prev_value"], saved["prev_key_padding_mask"]
+        if self.self_attention:
+            key = value = query
+        elif self.encoder_decoder_attention:
+            value = key
+        keys = split_heads(self.k_proj(key), self.num_heads)
+        values = split_heads(self.v_proj(value), self.num_heads)
+        if incremental_state is None:
+            return keys, values, padding
+        if "prev_key" in saved:
+            keys = torch.cat([saved["prev_key"], keys], dim=2)
+            values = torch.cat([saved["prev_value"], values], dim=2)
+        padding = self._append_prev_key_padding_mask(
+            padding, saved.get("prev_key_padding_mask"), keys.size(0), keys.size(2), static
+        )
+        # fairseq's own path takes views of what is saved here.
+        saved.update(prev_key=keys.contiguous(), prev_value=values.contiguous(), prev_key_padding_mask=padding)
+        self._set_input_buffer(incremental_state, saved)
+        return keys, values, padding

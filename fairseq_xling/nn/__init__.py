@@ -1,0 +1,1 @@
+"""Losses and modules as plain functions and nn.Modules; torch only."""
