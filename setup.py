@@ -71,6 +71,19 @@ setup(
         "PyYAML",
         "submitit",
     ],
+    extras_require={
+        # What `make test` and `make lint` use; scikit-learn is the plain expression that tests of text compare with.
+        "dev": [
+            "hypothesis",
+            "mypy",
+            "pre-commit",
+            "pytest>=8",
+            "pytest-timeout",
+            "ruff",
+            "scikit-learn",
+            "types-PyYAML",
+        ],
+    },
     entry_points={"console_scripts": ["fairseq-xling = fairseq_xling.cli.main:main"]},
     cmdclass={"build_py": BuildWithPth},
 )

@@ -198,9 +198,7 @@ EDITS: tuple[Edit, ...] = (
                 "nprocs=min(\n"
                 "                    torch.cuda.device_count(),\n"
                 "                    cfg.distributed_training.distributed_world_size,\n",
-                "nprocs=host.local_processes(\n"
-                "                    cfg,\n"
-                "                    start_rank,\n",
+                "nprocs=host.local_processes(\n                    cfg,\n                    start_rank,\n",
             ),
             ("        # single GPU main\n", "        host.refuse_lone_rank(cfg)\n"),
         ),

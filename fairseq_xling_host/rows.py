@@ -19,7 +19,7 @@ class Edit:
     """Regular expression for the fault itself; a fairseq without it is left alone. By default the old texts."""
 
     def state(self, text: str) -> str:
-        """"applies", "already fixed", or what of the row is missing from `text`."""
+        """ "applies", "already fixed", or what of the row is missing from `text`."""
         hazard = self.hazard or "|".join(re.escape(old) for old, _ in self.changes)
         if re.search(hazard, text) is None:
             return "already fixed"
