@@ -11,7 +11,7 @@ from fairseq_xling.errors import CorpusError, MissingDependencyError
 
 
 def fasttext_identifier(path: str | os.PathLike[str]) -> Callable[[str], str]:
-    """The likeliest code of a line by a user's fastText model: `fur` for `__label__fur_Latn`, empty without an answer."""
+    """The likeliest code of a line by a user's fastText model: `__label__fur_Latn` is `fur`, no answer is empty."""
     path = Path(path)
     if not path.is_file():
         raise CorpusError(f"{path} is not a file. Name a fastText language identification model (.bin or .ftz).")

@@ -96,13 +96,12 @@ class SurfaceEncoder:
         digest = hashlib.sha256(self.ngrams.alphabet.tobytes())
         digest.update(self.ngrams.keys.tobytes() + self.ngrams.lines_with.tobytes())
         config = self.config
+        dense = f"svd-{config.svd}" if config.svd else f"hashed-{config.hashed}" if config.hashed else None
         return signature(
             encoder=_KIND,
             ngrams=f"{config.low}-{config.high}",
             minimum_lines=config.minimum_lines,
-            svd=config.svd,
-            hashed=config.hashed,
-            seed=config.seed,
+            dense=dense and f"{dense}-seed-{config.seed}",
             fitted=f"{self.ngrams.lines}lines-{digest.hexdigest()[:8]}",
         )
 
