@@ -35,11 +35,22 @@ def module_name(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_names(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every import wherever it stands; `from a import b` gives a.b, which may be a module."""
+def imported_names(path: Path, running: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import wherever it stands; `from a import b` gives a.b, which may be a module.
+
+    With `running`, those under `if TYPE_CHECKING:` are left out, because they are not made when the module runs.
+    """
+    unmade = _unmade(tree(path)) if running else set()
     for node in ast.walk(tree(path)):
+        if node in unmade:
+            continue
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+
+
+def _unmade(module: ast.Module) -> set[ast.AST]:
+    blocks = [n.body for n in ast.walk(module) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    return {node for block in blocks for statement in block for node in ast.walk(statement)}

@@ -38,7 +38,7 @@ FAIRSEQ = {"torch", "fairseq", "fairseq_cli", "omegaconf", "hydra", "sentencepie
 OUTSIDE: dict[str, set[str]] = {
     **dict.fromkeys(F0, set()),
     "text": {"scipy", "sentencepiece", "sacremoses", "fasttext"},
-    "neighbours": {"faiss", "numba", "torch", "scipy"},
+    "neighbours": {"faiss", "numba", "llvmlite", "torch", "scipy"},
     "mining": {"scipy"},
     "words": {"scipy"},
     "retrieval": set(),
@@ -109,9 +109,12 @@ def _in_host(root: Path) -> Iterator[str]:
 
 
 def _cycles(root: Path) -> Iterator[str]:
-    """Modules of the package that reach themselves through imports."""
+    """Modules of the package that reach themselves through imports made when they run."""
     modules = {module_name(path, root): path for path in package_files(root)}
-    edges = {here: {_module(name, modules) for _, name in imported_names(path)} for here, path in modules.items()}
+    edges = {
+        here: {_module(name, modules) for _, name in imported_names(path, running=True)}
+        for here, path in modules.items()
+    }
     for here in modules:
         reached, ahead = set[str](), edges[here] - {None, here}
         while ahead:
@@ -140,6 +143,7 @@ PLANTED = [
     ("mining/planted.py", "class C:\n  def f(self):\n    import fairseq.data", ":3 imports fairseq.data"),
     ("mining/planted.py", "from fairseq_xling.evaluation import score", "imports fairseq_xling.evaluation.score"),
     ("evaluation/planted.py", "import submitit", "imports submitit"),
+    ("mining/planted.py", "if TYPE_CHECKING:\n    import torch", ":2 imports torch"),
     ("mining/planted.py", "from .config import MiningConfig", "imports .config.MiningConfig"),
     ("text/planted.py", "import importlib\nimportlib.import_module('fairseq')", ":1 imports importlib"),
     ("rounds/planted.py", "from fairseq_xling.mining import mine_pairs", "imports fairseq_xling.mining.mine_pairs"),
