@@ -19,6 +19,12 @@ def parse_signature(text: str) -> dict[str, str]:
     return {name: _unescaped(value) for name, value in fields.items()}
 
 
+def joined(*signatures: str) -> str:
+    """Several signatures of one number as one: fields in their order, the version once, at the end."""
+    fields = [part for text in signatures for part in text.split("|") if not part.startswith("xling:")]
+    return "|".join([*fields, f"xling:{__version__}"])
+
+
 def _text(value: Any) -> str:
     if value is None:
         return "none"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_xling import __version__
-from fairseq_xling.signatures import parse_signature, signature
+from fairseq_xling.signatures import joined, parse_signature, signature
 
 names = st.text(string.ascii_lowercase, min_size=1, max_size=8).filter(lambda name: name != "xling")
 
@@ -37,3 +37,9 @@ def test_what_is_written_is_read_back_in_order(fields: dict[str, str]) -> None:
     text = signature(**fields)
     assert "\n" not in text
     assert list(parse_signature(text).items()) == [*fields.items(), ("xling", __version__)]
+
+
+def test_joined_signatures_name_the_version_once() -> None:
+    assert joined(signature(encoder="surface"), signature(margin="ratio", k=4)) == signature(
+        encoder="surface", margin="ratio", k=4
+    )

@@ -31,6 +31,7 @@ from fairseq_xling.cli.output import emit_json, note, progress
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.files import Manifest, sha256_file, write_manifest
 from fairseq_xling.mining.config import MiningConfig
+from fairseq_xling.signatures import joined
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
     with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
         pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update)
     if sides.encoder:
-        pairs = replace(pairs, signature=f"{sides.encoder}|{pairs.signature}")
+        pairs = replace(pairs, signature=joined(sides.encoder, pairs.signature))
     manifest_path = manifest_beside(args.output)
     manifest_path.unlink(missing_ok=True)  # an old one must not vouch for the new file
     pairs.write(args.output, *(sides.written or ()))
-    facts = {**pairs.facts, "histogram": histogram(pairs.scores)}
+    facts = {"signature": pairs.signature, **pairs.facts, "histogram": histogram(pairs.scores)}
     if Path(args.output).is_file():
         outputs = {Path(args.output).name: sha256_file(args.output)}
         seconds = round(time.perf_counter() - started, 3)
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     for line in summary_lines(pairs, Quality(**facts["quality"]).line):
         note(line)
     if args.json:
-        emit_json({"output": args.output, "signature": pairs.signature, **facts})
+        emit_json({"output": args.output, **facts})
     return 0
 
 

@@ -21,7 +21,7 @@ from fairseq_xling.configs import read_config
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.files import Manifest, sha256_file, write_manifest
 from fairseq_xling.mining.config import MiningConfig
-from fairseq_xling.signatures import signature
+from fairseq_xling.signatures import joined, signature
 
 _USED = ("margin", "mining_k", "unify", "compat", "precision", "threads")
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "score") as bar:
         scores = score_pairs(sides.source, sides.target, ids, config, sides.texts, bar.update)
     text = signature(margin=config.margin, k=config.mining_k, unify=config.unify, compat=config.compat)
-    text = f"{sides.encoder}|{text}" if sides.encoder else text
+    text = joined(sides.encoder, text) if sides.encoder else text
     manifest_path = manifest_beside(args.output)
     manifest_path.unlink(missing_ok=True)
     MinedPairs(scores, *ids).write(args.output, *(sides.written or ()))

@@ -76,16 +76,19 @@ class MiningConfig:
 
     @property
     def signature(self) -> str:
-        """What decides the pairs; precision and threads do not."""
+        """What decides the pairs, limits only where they are set; precision and threads decide nothing."""
+        limits = {
+            "max_margin": self.max_margin,
+            "min_count": self.min_count or None,
+            "max_count": self.max_count,
+            "suggested_cap": f"p{self.target_precision:g}" if self.suggested_cap else None,
+            "unify": self.unify or None,
+            "compat": self.compat,
+        }
         return signature(
             margin=self.margin,
             k=self.mining_k,
             retrieval=self.retrieval,
             threshold=self.effective_threshold,
-            max_margin=self.max_margin,
-            min_count=self.min_count,
-            max_count=self.max_count,
-            suggested_cap=f"p{self.target_precision:g}" if self.suggested_cap else None,
-            unify=self.unify,
-            compat=self.compat,
+            **{name: value for name, value in limits.items() if value is not None},
         )
