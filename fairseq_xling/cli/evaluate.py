@@ -22,7 +22,6 @@ from fairseq_xling.cli.output import emit, emit_json, note, table
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.files import atomic_write, read_lines, read_manifest, sha256_file
 from fairseq_xling.neighbours.margin import MARGINS
-from fairseq_xling.signatures import signature
 from fairseq_xling.vectors import open_vectors
 
 if TYPE_CHECKING:
@@ -55,15 +54,26 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit_json({"scores": [score.record() for score in scores]})
     else:
-        emit(table([_row(score) for score in scores], ["pair", "score", "value", "counts", "signature"]))
+        emit(_table(scores))
     return 0
 
 
-def _row(score: Score) -> list[object]:
-    counts = ", ".join(
-        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in score.counts.items()
+def _table(scores: list[Score]) -> str:
+    """One line a score; their signatures, which many share, follow by number."""
+    made = list(dict.fromkeys(score.signature for score in scores))
+    rows = [[s.pair, s.name, s.value, f"[{made.index(s.signature) + 1}]", _counts(s)] for s in scores]
+    numbered = [f"[{place}] {text}" for place, text in enumerate(made, start=1)]
+    return "\n".join([table(rows, ["pair", "score", "value", "how", "counts"]), "", *numbered])
+
+
+def _counts(score: Score) -> str:
+    """The counts in words; what has a line of its own in the same table is left out."""
+    shown = {name: value for name, value in score.counts.items() if name not in ("precision", "recall", "f1")}
+    return ", ".join(
+        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in shown.items()
+        if value is not None
     )
-    return [score.pair, score.name, score.value, counts, score.signature]
 
 
 def _add_sides(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -288,7 +298,7 @@ def _made(path: str) -> str | None:
     if manifest.kind != "pairs" or manifest.outputs.get(Path(path).name) != sha256_file(path):
         note(f"{place.name} describes another file: the scores' signature cannot say which margin made the pairs")
         return None
-    return signature(**manifest.config)
+    return str(manifest.counts["signature"])
 
 
 Add = Callable[[argparse.ArgumentParser], None]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fairseq_xling.errors import CorpusError
-from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, search
-from fairseq_xling.neighbours.sparse import sparse_neighbours
 from fairseq_xling.vectors import Vectors, unit_rows, validate
+
+if TYPE_CHECKING:
+    from fairseq_xling.neighbours.kernel import Neighbours
 
 Bool = npt.NDArray[np.bool_]
 Int64 = npt.NDArray[np.int64]
@@ -61,9 +62,13 @@ class TestSet:
         source: Any = self.source
         target: Any = self.target
         if not hasattr(source, "indptr"):
+            from fairseq_xling.neighbours.kernel import SearchConfig, search
+
             validate(source, "source vectors")
             validate(target, "target vectors")
             return search(unit_rows(source), unit_rows(target), SearchConfig(k=k))
+        from fairseq_xling.neighbours.sparse import sparse_neighbours
+
         found = sparse_neighbours(source, target, k)
         found.forward_ids[np.diff(source.indptr) == 0] = -1
         found.backward_ids[np.diff(target.indptr) == 0] = -1

@@ -23,9 +23,9 @@ def tatoeba_pairs(folder: AnyPath) -> list[tuple[str, str]]:
         raise CorpusError(f"{folder} is not a folder. Name the one with the files tatoeba.xxx-eng.xxx.")
     found = set()
     for path in folder.glob(f"{_TATOEBA}*"):
-        pair = path.name.removeprefix(_TATOEBA).removesuffix(".gz").rpartition(".")[0]
-        source, hyphen, target = pair.partition("-")
-        if hyphen and source and target:
+        pair, _, language = path.name.removeprefix(_TATOEBA).removesuffix(".gz").rpartition(".")
+        source, _, target = pair.partition("-")
+        if source and target and language in (source, target):
             found.add((source, target))
     if not found:
         raise CorpusError(f"{folder} has no files named tatoeba.xxx-eng.xxx. Name the folder that has.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,10 @@ import numpy.typing as npt
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.evaluation.nearest import Int64, TestSet
 from fairseq_xling.evaluation.score import Score, extended
-from fairseq_xling.neighbours.kernel import Neighbours
 from fairseq_xling.neighbours.margin import margin_scores, neighbour_means
+
+if TYPE_CHECKING:
+    from fairseq_xling.neighbours.kernel import Neighbours
 
 
 def xsim_scores(

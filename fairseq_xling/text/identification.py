@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ def fasttext_identifier(path: str | os.PathLike[str]) -> Callable[[str], str]:
     if not path.is_file():
         raise CorpusError(f"{path} is not a file. Name a fastText language identification model (.bin or .ftz).")
     try:
-        fasttext = importlib.import_module("fasttext")
+        import fasttext
     except ImportError as fault:
         raise MissingDependencyError(
             "language identification with a fastText model needs the package fasttext. Install it: pip install fasttext"

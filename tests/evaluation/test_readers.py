@@ -17,7 +17,8 @@ def write(path: Path, text: str) -> Path:
 def test_tatoeba_pairs_and_lines(tmp_path: Path) -> None:
     for name, text in {"deu-eng.deu": "a\u2028b\nc\n", "deu-eng.eng": "A\nC\n", "tur-eng.eng": "x\n"}.items():
         write(tmp_path / f"tatoeba.{name}", text)
-    write(tmp_path / "README", "")
+    for other in ("README", "tatoeba.deu-eng.deu.npy", "tatoeba.notes", "tatoeba.-eng.eng"):
+        write(tmp_path / other, "")
     assert readers.tatoeba_pairs(tmp_path) == [("deu", "eng"), ("tur", "eng")]
     assert readers.read_tatoeba(tmp_path, ("deu", "eng")) == (["a\u2028b", "c"], ["A", "C"])
     with pytest.raises(CorpusError, match=r"tatoeba\.tur-eng\.tur does not exist"):
