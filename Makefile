@@ -22,7 +22,7 @@ help:  ## this list
 
 setup: $(READY)  ## build .venv from constraints.txt
 
-# torch comes first and fairseq last but one: pip cannot resolve fairseq's own requirements any more (README, "pip check").
+# In this order: fairseq by itself, because pip cannot resolve its requirements any more (README.md, "pip check").
 $(READY): constraints.txt setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 or newer; say which is: make PYTHON=python3.12 setup" >&2; exit 2; }
@@ -32,6 +32,7 @@ $(READY): constraints.txt setup.py pyproject.toml
 	$(PIP) --no-deps fairseq==0.12.2
 	$(PIP) --editable '.[dev]'
 	touch $@
+	@echo 'set up; what pip says about fairseq above is expected and does no harm (README.md, "pip check")'
 
 demo: $(READY)  ## train, translate and score a small task with fairseq's commands (2 minutes)
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/host_demo/run.sh
