@@ -112,8 +112,10 @@ def test_pairs_against_ids(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(command.split()) == 0
     out, err = capsys.readouterr()
     assert "p.manifest.json is not there" in err
-    rows = [line.split() for line in out.splitlines()[1:]]
-    assert [(row[1], row[2], row[-1].split("|")[2]) for row in rows] == [
+    scored, made = (part.splitlines() for part in out.split("\n\n"))
+    signatures = dict(line.split(" ", 1) for line in made)
+    rows = [line.split() for line in scored[1:]]
+    assert [(row[1], row[2], signatures[row[3]].split("|")[2]) for row in rows] == [
         ("pairs.precision", "0.6667", "threshold:as-mined"),
         ("pairs.recall", "1.0000", "threshold:as-mined"),
         ("pairs.f1", "0.8000", "threshold:as-mined"),
