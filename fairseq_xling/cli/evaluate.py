@@ -67,12 +67,11 @@ def _table(scores: list[Score]) -> str:
 
 
 def _counts(score: Score) -> str:
-    """The counts in words; what has a line of its own in the same table is left out."""
-    shown = {name: value for name, value in score.counts.items() if name not in ("precision", "recall", "f1")}
+    """The counts in words; of pairs, what has a line of its own in the same table is left out."""
+    elsewhere = ("precision", "recall") if score.name.startswith("pairs.") else ()
+    shown = {name: value for name, value in score.counts.items() if name not in elsewhere and value is not None}
     return ", ".join(
-        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in shown.items()
-        if value is not None
+        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
     )
 
 
@@ -200,11 +199,14 @@ def _add_bucc(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tune-gold", metavar="G", help="gold pairs of the tuning split")
     group.add_argument("--threshold", type=float, metavar="X", help="score this threshold too (at least X)")
     group.add_argument(
-        "--source-sentences",
-        metavar="F",
-        help="BUCC's `id TAB sentence`: --candidates then hold line numbers, as mine writes them, not BUCC's ids",
+        "--sentences",
+        nargs=2,
+        metavar=("SOURCE", "TARGET"),
+        help="BUCC's files of `id TAB sentence`: --candidates then hold line numbers of these, as mine writes them, not ids",
     )
-    group.add_argument("--target-sentences", metavar="F", help="goes with --source-sentences")
+    group.add_argument(
+        "--tune-sentences", nargs=2, metavar=("SOURCE", "TARGET"), help="the same for the tuning split's candidates"
+    )
     _add_curve(group)
 
 
@@ -213,37 +215,17 @@ def _bucc(args: argparse.Namespace) -> Iterable[Score]:
     from fairseq_xling.evaluation.bucc import bucc_scores, extraction
     from fairseq_xling.evaluation.readers import read_candidates, read_gold
 
-    faults = []
     if bool(args.tune_candidates) != bool(args.tune_gold):
-        faults.append("--tune-candidates and --tune-gold go together. Give both or neither")
-    if bool(args.source_sentences) != bool(args.target_sentences):
-        faults.append("--source-sentences and --target-sentences go together. Give both or neither")
-    if faults:
-        raise ConfigError(faults, "evaluate bucc")
-    scores, pairs = read_candidates(args.candidates)
-    if args.source_sentences:
-        pairs = _named_by_bucc(args)
-    test = extraction(scores, pairs, read_gold(args.gold))
-    tuning = extraction(*read_candidates(args.tune_candidates), read_gold(args.tune_gold)) if args.tune_gold else None
+        raise ConfigError("--tune-candidates and --tune-gold go together. Give both or neither", "evaluate bucc")
+    if args.tune_sentences and not args.tune_gold:
+        raise ConfigError("--tune-sentences goes with --tune-candidates. Give both or neither", "evaluate bucc")
+    test = extraction(*read_candidates(args.candidates, args.sentences), read_gold(args.gold))
+    tuning = None
+    if args.tune_gold:
+        tuning = extraction(*read_candidates(args.tune_candidates, args.tune_sentences), read_gold(args.tune_gold))
     _write_curve(args.curve, test.curve)
     pair = f"{args.source_language}-{args.target_language}"
     return bucc_scores(test, tuning, args.threshold, pair, args.split, _made(args.candidates))
-
-
-def _named_by_bucc(args: argparse.Namespace) -> list[tuple[str, str]]:
-    from fairseq_xling.errors import CorpusError
-    from fairseq_xling.evaluation.readers import read_mined, read_sentences
-
-    _, *lines = read_mined(args.candidates)
-    columns = []
-    for ids, path in zip(lines, (args.source_sentences, args.target_sentences), strict=True):
-        names, _ = read_sentences(path)
-        if len(ids) and ids.max() >= len(names):
-            raise CorpusError(
-                f"{args.candidates} names line {ids.max()}, but {path} has {len(names)} lines, counted from 0."
-            )
-        columns.append([names[line] for line in ids])
-    return list(zip(*columns, strict=True))
 
 
 def _add_pairs(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +59,27 @@ def read_gold(path: AnyPath) -> set[tuple[str, str]]:
     return {(source, target) for _, (source, target) in _cells(path, (2,), "source id TAB target id")}
 
 
-def read_candidates(path: AnyPath) -> tuple[npt.NDArray[np.float64], list[tuple[str, str]]]:
-    """`score TAB source id TAB target id` a line, in any order; what mine adds after them is left out."""
-    scores, pairs = list[float](), list[tuple[str, str]]()
-    for number, cells in _cells(path, (3, 5), "score TAB source id TAB target id"):
-        scores.append(_score(path, number, cells[0]))
-        pairs.append((cells[1], cells[2]))
-    return np.array(scores, np.float64), pairs
+def read_candidates(
+    path: AnyPath, sentences: Sequence[AnyPath] | None = None
+) -> tuple[npt.NDArray[np.float64], list[tuple[str, str]]]:
+    """`score TAB source id TAB target id` a line, in any order; what mine adds after them is left out.
+
+    With `sentences`, BUCC's source and target files, the ids are line numbers of these and become the ids in them.
+    """
+    if sentences is None:
+        scores, pairs = list[float](), list[tuple[str, str]]()
+        for number, cells in _cells(path, (3, 5), "score TAB source id TAB target id"):
+            scores.append(_score(path, number, cells[0]))
+            pairs.append((cells[1], cells[2]))
+        return np.array(scores, np.float64), pairs
+    mined_scores, *lines = read_mined(path)
+    columns = []
+    for ids, file in zip(lines, sentences, strict=True):
+        names, _ = read_sentences(file)
+        if len(ids) and ids.max() >= len(names):
+            raise CorpusError(f"{path} names line {ids.max()}, but {file} has {len(names)} lines, counted from 0.")
+        columns.append([names[line] for line in ids.tolist()])
+    return mined_scores, list(zip(columns[0], columns[1], strict=True))
 
 
 def read_sentences(path: AnyPath) -> tuple[list[str], list[str]]:

@@ -99,9 +99,11 @@ def test_bucc_with_line_numbers(folder: Path, capsys: pytest.CaptureFixture[str]
     Path("s").write_text("s-1\tone\ns-2\ttwo\ns-3\tthree\n")
     Path("t1").write_text("t-1\tone\nt-2\ttwo\nt-3\tthree\n")
     Path("gold").write_text("s-1\tt-2\ns-3\tt-3\n")
-    command = "bucc --candidates p.tsv --gold gold --source-sentences s --target-sentences t1"
+    command = "bucc --candidates p.tsv --gold gold --sentences s t1"
     oracle = scores(capsys, command)["source-target", "bucc.f1.oracle"]
     assert (oracle["counts"]["correct"], oracle["counts"]["extracted"]) == (2, 3)
+    found = scores(capsys, f"{command} --tune-candidates p.tsv --tune-sentences s t1 --tune-gold gold")
+    assert found["source-target", "bucc.f1.carried"]["value"] == oracle["value"]
     Path("t1").write_text("t-1\tone\n")
     assert main(["evaluate", *command.split()]) == 2
     assert "names line 2, but t1 has 1 lines" in capsys.readouterr().err
@@ -161,7 +163,8 @@ def test_the_signature_of_mined_pairs_comes_from_their_manifest(
         ("tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx", "go together"),
         ("xsim --source x.xx.npy --target none.npy", "none.npy does not exist"),
         ("xsim --source x.xx.npy --target x.eng.npy --mining-k 0", "must be at least 1"),
-        ("bucc --candidates p.tsv --gold xx.ids --tune-gold p.tsv --source-sentences x", "2 faults"),
+        ("bucc --candidates p.tsv --gold xx.ids --tune-gold p.tsv", "--tune-candidates and --tune-gold go together"),
+        ("bucc --candidates p.tsv --gold xx.ids --tune-sentences x y", "goes with --tune-candidates"),
         ("bucc --candidates p.tsv --gold xx.ids", "xx.ids:1: 1 columns"),
         ("pairs --pairs p.tsv --source-ids xx.ids --target-ids none", "none does not exist"),
         ("pairs --pairs x.xx --source-ids xx.ids --target-ids eng.ids", "x.xx:1: 1 columns"),
