@@ -202,7 +202,7 @@ def _add_bucc(parser: argparse.ArgumentParser) -> None:
         "--sentences",
         nargs=2,
         metavar=("SOURCE", "TARGET"),
-        help="BUCC's files of `id TAB sentence`: --candidates then hold line numbers of these, as mine writes them, not ids",
+        help="BUCC's files of `id TAB sentence`: --candidates then hold line numbers of these, as mine writes them",
     )
     group.add_argument(
         "--tune-sentences", nargs=2, metavar=("SOURCE", "TARGET"), help="the same for the tuning split's candidates"
