@@ -62,7 +62,7 @@ setup(
         "regex",
         "sacrebleu>=2",
         "tqdm",
-        "bitarray",
+        "bitarray>=2.9",
         "sentencepiece",
         "sacremoses",
         "faiss-cpu",

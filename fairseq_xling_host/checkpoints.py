@@ -17,6 +17,7 @@ ALLOWED = (
     "argparse.Namespace",
     "collections.Counter",
     "collections.OrderedDict",
+    "collections.defaultdict",
     "builtins.bool",
     "builtins.bytes",
     "builtins.complex",
@@ -94,7 +95,7 @@ def load_checkpoint_file(file: str | PathLike[str] | IO[bytes], map_location: An
     except UNREADABLE as error:
         raise damaged(file, repr(error)) from error
     except RuntimeError as error:
-        if "PytorchStreamReader" in str(error) or "TorchScript" in str(error):
+        if any(word in str(error) for word in ("PytorchStreamReader", "TorchScript", "corrupt")):
             raise damaged(file, str(error)) from error
         raise
 

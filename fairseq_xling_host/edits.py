@@ -86,6 +86,12 @@ EDITS: tuple[Edit, ...] = (
         hazard=r"np\.int\b",
     ),
     Edit(
+        name="numpy-percentile",
+        module="fairseq.data.data_utils",
+        changes=(('interpolation="lower"', 'method="lower"'),),
+        why="NumPy 2.4 removed the old name of np.percentile's option, which --num-batch-buckets needs",
+    ),
+    Edit(
         name="numpy-float",
         module="fairseq.modules.dynamic_crf_layer",
         changes=(('np.float("inf")', 'float("inf")'),),

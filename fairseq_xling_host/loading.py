@@ -44,7 +44,6 @@ def edited_spec(name: str, path: Sequence[str] | None, target: ModuleType | None
             warnings.warn(f"fairseq_xling_host: {name} has no source file to edit ({spec.origin})", stacklevel=2)
             return None
         spec.loader = EditingLoader(name, spec.origin)
-        spec.cached = None
         return spec
     return None
 
