@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
 
 from fairseq_xling.configs import unknown
 from fairseq_xling.errors import ConfigError
@@ -48,7 +47,9 @@ class Normaliser:
         """The steps and the versions of the tables behind them."""
         tables = {"unicode": unicodedata.unidata_version}
         if "punctuation" in self.names:
-            tables |= {"punctuation": f"{_moses_language(self.language)}-sacremoses-{version('sacremoses')}"}
+            import sacremoses
+
+            tables["punctuation"] = f"{_moses_language(self.language)}-sacremoses-{sacremoses.__version__}"
         return signature(normalise=self.names or None, **tables)
 
 
