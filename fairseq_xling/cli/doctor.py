@@ -19,6 +19,7 @@ from typing import Literal
 
 from fairseq_xling import USER_DIR, __version__
 from fairseq_xling.cli.output import emit, emit_json
+from fairseq_xling.errors import XlingError
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,12 @@ def _pieces(spm: str | None, dictionary: str | None) -> Finding:
     name = "sentencepiece against dictionary"
     if not spm or not dictionary:
         return Finding("fault", name, "one of the two is not given", "Give both --spm and --dict.")
-    from fairseq_xling.text.pieces import missing_pieces
+    from fairseq_xling.text.pieces import Pieces
 
-    missing = missing_pieces(spm, dictionary)
+    try:
+        missing = Pieces(spm).check_dictionary(dictionary)
+    except XlingError as error:
+        return Finding("fault", name, str(error))
     if not missing:
         return Finding("ok", name, "every piece of the model is in the dictionary")
     shown = ", ".join(missing[:5])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sentencepiece
 
 from fairseq_xling import USER_DIR, __version__
 from fairseq_xling.cli import doctor
@@ -123,6 +124,45 @@ def test_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, commands: list[s
     (finding,) = doctor._slurm()
     assert finding.state == state
     assert text in finding.text
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A small SentencePiece model and its pieces."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "text").write_text("".join(f"line {i} of a text\n" for i in range(50)), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"), model_prefix=str(folder / "m"), vocab_size=25, minloglevel=2, num_threads=1
+    )
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "m.model"))
+    return folder / "m.model", [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
+
+
+def test_a_dictionary_that_fits_its_model(model: tuple[Path, list[str]], tmp_path: Path) -> None:
+    path, pieces = model
+    (tmp_path / "dict.txt").write_text("".join(f"{piece} 1\n" for piece in pieces), encoding="utf-8")
+    assert doctor._pieces(str(path), str(tmp_path / "dict.txt")).state == "ok"
+
+
+def test_a_dictionary_that_lacks_pieces(model: tuple[Path, list[str]], tmp_path: Path) -> None:
+    path, pieces = model
+    (tmp_path / "dict.txt").write_text("".join(f"{piece} 1\n" for piece in pieces[2:]), encoding="utf-8")
+    finding = doctor._pieces(str(path), str(tmp_path / "dict.txt"))
+    assert finding.state == "fault"
+    assert finding.text.startswith("2 pieces of ")
+    assert pieces[0] in finding.text
+    assert finding.mend
+
+
+def test_a_model_that_is_none(
+    model: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rest of the report is still printed."""
+    (tmp_path / "m.model").write_text("text")
+    assert main(["doctor", "--spm", str(tmp_path / "m.model"), "--dict", str(tmp_path / "d"), "--json"]) == 2
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [f["name"] for f in findings if f["state"] == "fault"] == ["sentencepiece against dictionary"]
+    assert "is not a SentencePiece model" in findings[-1]["text"]
 
 
 def test_model_and_dictionary_come_together() -> None:
