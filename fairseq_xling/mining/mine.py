@@ -89,7 +89,9 @@ def score_pairs(
     )
     neighbours = find_neighbours(left, right, config, progress)
     if _is_sparse(left.unit):
-        cosines = np.asarray(left.unit[rows[0]].multiply(right.unit[rows[1]]).sum(axis=1), np.float32).ravel()
+        from fairseq_xling.neighbours.sparse import sparse_pair_cosines
+
+        cosines = sparse_pair_cosines(left.unit, right.unit, rows[0], rows[1])
     else:
         cosines = pair_cosines(left.unit, right.unit, rows[0], rows[1])
     means = neighbour_means(neighbours.forward_cosines)[rows[0]], neighbour_means(neighbours.backward_cosines)[rows[1]]
@@ -101,7 +103,7 @@ def find_neighbours(left: Side, right: Side, config: MiningConfig, progress: Pro
     if _is_sparse(left.unit):
         from fairseq_xling.neighbours.sparse import sparse_neighbours
 
-        return sparse_neighbours(left.unit, right.unit, config.mining_k, progress=progress)
+        return sparse_neighbours(left.unit, right.unit, config.mining_k, config.threads, progress)
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
     return search(left.unit, right.unit, settings, progress)
 

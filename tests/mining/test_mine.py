@@ -182,3 +182,11 @@ def test_a_pair_outside_the_lines_is_named():
     x = np.ones((2, 2), np.float32)
     with pytest.raises(CorpusError, match="pair 1 .* target line 2"):
         score_pairs(x, x, (np.array([0, 1]), np.array([0, 2])))
+
+
+def test_given_pairs_of_sparse_rows_get_the_score_that_mining_gives_them():
+    rng = np.random.default_rng(8)
+    x, y = (sparse.csr_matrix(unit(rng.random((30, 40)) * (rng.random((30, 40)) < 0.4))) for _ in range(2))
+    pairs = mine_pairs(x, y, MiningConfig(threshold=0))
+    scores = score_pairs(x, y, (pairs.source_ids, pairs.target_ids), MiningConfig())
+    assert scores.tolist() == pairs.scores.tolist()
