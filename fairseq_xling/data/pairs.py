@@ -44,6 +44,18 @@ class Shard:
             raise CorpusError(self._missing(split, missing))
         return {direction: self._direction(direction, found) for direction, found in prefixes.items()}
 
+    def sides(self, split: str, direction: Pair) -> tuple[FairseqDataset, FairseqDataset]:
+        """The sentences `x </s>` of both languages as they are, not necessarily as many: what is to be mined."""
+        prefixes = self._prefixes(split, direction, combine=False)
+        if not prefixes:
+            raise CorpusError(self._missing(split, [direction]))
+        return self._side(prefixes, direction.source), self._side(prefixes, direction.target)
+
+    def monolingual(self, split: str, language: str) -> FairseqDataset | None:
+        """DATA/LANGUAGE/SPLIT, as fairseq's multilingual_denoising reads it, where it is there."""
+        prefix = os.path.join(self.folder, language, split)
+        return self._side([prefix], "") if self._exists(prefix) else None
+
     def _direction(self, direction: Pair, prefixes: list[str]) -> LanguagePairDataset:
         dictionary = self.tokens.dictionary
         plain = [self._side(prefixes, language) for language in direction]
@@ -126,15 +138,15 @@ def load_dictionary(folder: str, languages: Sequence[str] | None) -> tuple[Dicti
     if not os.path.isdir(folder):
         raise CorpusError(f"DATA folder {folder} does not exist. Check the path.")
     if os.path.isfile(joined):
-        return _read_dictionary(joined), joined
+        return open_dictionary(joined), joined
     names = sorted(n for n in os.listdir(folder) if n.startswith("dict.") and n.endswith(".txt"))
     if languages:
         names = [name for name in names if name[len("dict.") : -len(".txt")] in languages]
     if not names:
         raise CorpusError(f"{folder} has neither dict.txt nor dict.LANGUAGE.txt. Copy the model's dictionary there.")
-    first = _read_dictionary(os.path.join(folder, names[0]))
+    first = open_dictionary(os.path.join(folder, names[0]))
     for name in names[1:]:
-        if _read_dictionary(os.path.join(folder, name)).symbols != first.symbols:
+        if open_dictionary(os.path.join(folder, name)).symbols != first.symbols:
             raise CorpusError(
                 f"{folder}: {names[0]} and {name} differ, but all languages share one dictionary. Binarise with "
                 "--srcdict dict.txt --tgtdict dict.txt."
@@ -142,7 +154,8 @@ def load_dictionary(folder: str, languages: Sequence[str] | None) -> tuple[Dicti
     return first, os.path.join(folder, names[0])
 
 
-def _read_dictionary(path: str) -> Dictionary:
+def open_dictionary(path: str) -> Dictionary:
+    """A dictionary file; one that is none is the user's error."""
     try:
         return Dictionary.load(path)
     except (RuntimeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What stands between a checkpoint's weights and a model: old releases' missing keys, and rows that must agree."""
+"""What stands between a checkpoint's weights and a model: missing keys, rows that must agree, sizes that must fit."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from fairseq.data import Dictionary
 from fairseq.models import register_model, register_model_architecture
 from fairseq.models.bart import BARTModel, mbart_large_architecture
@@ -24,6 +26,10 @@ from fairseq_xling.nn.pooling import masked_mean
 @register_model("criss")
 class CrissModel(BARTModel):
     """An mBART whose encoder also gives sentence vectors; its checkpoints and stock mBART's are interchangeable."""
+
+    def __init__(self, args: Any, encoder: TransformerEncoderBase, decoder: TransformerDecoderBase) -> None:
+        super().__init__(args, encoder, decoder)
+        _widen_initial_weights(self, args.encoder_embed_dim)
 
     @staticmethod
     def add_args(parser: ArgumentParser) -> None:
@@ -128,6 +134,20 @@ class CrissModel(BARTModel):
         from fairseq_xling.models._hub import load_hub
 
         return load_hub(model_name_or_path, checkpoint_file, data_name_or_path, bpe, **kwargs)
+
+
+def _widen_initial_weights(model: nn.Module, dim: int) -> None:
+    """Scale BERT's initial weights (std 0.02, chosen for widths like 1024) so that a layer's output is as large at
+    any width; 1024 stays as it is.
+
+    At 128 the outputs of attention would be an eighth of what they are at 1024, and finding which source word a target
+    word belongs to takes several times as many updates.
+    """
+    factor = math.sqrt(1024 / dim)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(factor)
 
 
 def shared_beams(models: Sequence[nn.Module], beam: int) -> contextlib.ExitStack:

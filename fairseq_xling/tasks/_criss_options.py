@@ -77,3 +77,7 @@ class CrissTaskConfig(FairseqDataclass):
     dataset_impl: Any = II("dataset.dataset_impl")
     required_seq_len_multiple: int = II("dataset.required_seq_len_multiple")
     seed: int = II("common.seed")
+    # Where training starts from, to compare the languages: the trainer loads the weights without asking the task.
+    save_dir: Optional[str] = II("checkpoint.save_dir")
+    restore_file: Optional[str] = II("checkpoint.restore_file")
+    finetune_from_model: Optional[str] = II("checkpoint.finetune_from_model")

@@ -17,13 +17,15 @@ from fairseq_xling.data.language_tokens import LanguageTokens, complete_dictiona
 from fairseq_xling.data.pairs import Shard, load_dictionary
 from fairseq_xling.data.sampling import SampledDirections, SeparateDirections
 from fairseq_xling.data.sentences import Pieces, load_pieces
-from fairseq_xling.errors import CheckpointError, ConfigError, CorpusError
-from fairseq_xling.languages import Pair, directions, parse_languages, parse_pairs
+from fairseq_xling.errors import ConfigError, CorpusError
+from fairseq_xling.languages import Pair, parse_languages
 from fairseq_xling.models._checkpoints import weights_hash
 from fairseq_xling.models._errors import user_errors
+from fairseq_xling.models._loading import Training, as_criss, training_of
 from fairseq_xling.models.criss import shared_beams
-from fairseq_xling.tasks._criss_models import as_criss
+from fairseq_xling.tasks._agreement import agree, agree_with_start
 from fairseq_xling.tasks._criss_options import CrissTaskConfig
+from fairseq_xling.tasks._directions import chosen_directions
 from fairseq_xling.tasks._validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class CrissTask(FairseqTask):
         )
         self._pieces: Pieces | None = None
         self._hashed = False
+        self._started = False
 
     @classmethod
     def setup_task(cls, cfg: CrissTaskConfig, **kwargs: Any) -> CrissTask:
@@ -95,6 +98,9 @@ class CrissTask(FairseqTask):
                 self.pieces(),
                 self.cfg.required_seq_len_multiple,
             )
+            if training and not self._started:
+                agree_with_start(self.cfg, self.tokens)
+                self._started = True
             found = shard.directions(split, self.trained if training else self.validation.directions, combine)
         if training:
             self.datasets[split] = SampledDirections(found, self.cfg.criss_temperature, self.cfg.seed, epoch, split)
@@ -169,22 +175,19 @@ class CrissTask(FairseqTask):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Called where a checkpoint is loaded to be used: its languages and its source style must be this task's."""
-        trained = state_dict.get("criss")
         with user_errors():
-            if trained is not None:
-                self._agree(trained)
+            self.agree(training_of({"task_state": state_dict}))
 
-    def _agree(self, trained: dict[str, Any]) -> None:
-        if trained["source_token"] != self.tokens.source_style:
-            raise CheckpointError(
-                f"the checkpoint was trained with --criss-source-token {trained['source_token']}, but "
-                f"{self.tokens.source_style} is asked for. Give --criss-source-token {trained['source_token']}."
-            )
-        if list(trained["languages"]) != list(self.tokens.languages):
-            raise CheckpointError(
-                f"the checkpoint's language tokens are {','.join(trained['languages'])}, but the dictionary's are "
-                f"{','.join(self.tokens.languages)}. Give --criss-langs {','.join(trained['languages'])}."
-            )
+    def agree(self, training: Training) -> None:
+        """Raise CheckpointError unless a checkpoint's language tokens and source style, where it tells, are ours."""
+        agree(training, self.tokens)
+
+    def set_direction(self, source: str | None, target: str | None) -> None:
+        """Translate from and into these languages from now on; None leaves one as it is."""
+        for language in filter(None, (source, target)):
+            self.tokens.index(language)
+        self.cfg.source_lang = source or self.cfg.source_lang
+        self.cfg.target_lang = target or self.cfg.target_lang
 
     # ---- training and validation
 
@@ -259,24 +262,3 @@ class CrissTask(FairseqTask):
             prefix_tokens = prefix_tokens.to(source.device)
         with torch.no_grad(), shared_beams(models, getattr(generator, "beam_size", 1)):
             return generator.generate(models, sample, prefix_tokens=prefix_tokens, constraints=constraints)
-
-
-def chosen_directions(cfg: CrissTaskConfig, languages: Sequence[str]) -> tuple[list[Pair], list[Pair]]:
-    """Directions to train and to validate, from --criss-pairs, --criss-eval-pairs, -s and -t; all faults at once."""
-    faults = [
-        f"{option} {code} is not one of the languages {', '.join(languages)}"
-        for option, code in (("-s", cfg.source_lang), ("-t", cfg.target_lang))
-        if code and code not in languages
-    ]
-    if bool(cfg.source_lang) != bool(cfg.target_lang):
-        faults.append("-s and -t must be given together")
-    single = [Pair(cfg.source_lang, cfg.target_lang)] if cfg.source_lang and cfg.target_lang else []
-    if not single and not cfg.criss_pairs:
-        faults.append("give --criss-pairs to train, or -s and -t to translate")
-    if faults:
-        raise ConfigError(faults)
-    trained = directions(parse_pairs(cfg.criss_pairs, languages)) if cfg.criss_pairs else single
-    if single and cfg.criss_pairs:
-        trained = single
-    validated = directions(parse_pairs(cfg.criss_eval_pairs, languages)) if cfg.criss_eval_pairs else trained
-    return trained, single or validated

@@ -9,7 +9,7 @@ from pathlib import Path
 
 LANGUAGES = ("aa", "bb", "cc")
 ROLES = ("subject", "subject_quality", "verb", "object", "object_quality", "place")
-CONCEPTS = {"thing": 12, "quality": 8, "verb": 8, "place": 6}
+CONCEPTS = {"thing": 8, "quality": 6, "verb": 6, "place": 4}
 # Order of the roles, and the ending that marks an object.
 GRAMMARS = {
     "aa": (("subject_quality", "subject", "verb", "object_quality", "object", "place"), ""),
