@@ -277,6 +277,18 @@ EDITS: tuple[Edit, ...] = (
         why="a gradient overflow under --memory-efficient-fp16 asked for a GPU on the CPU",
     ),
     Edit(
+        name="reader-at-exit",
+        module="fairseq.data.iterators",
+        changes=(
+            (
+                "        self._consumer.daemon = True\n",
+                "        from fairseq_xling_host import readers; "
+                "self._consumer.daemon = True; readers.stop_at_exit(self._consumer)\n",
+            ),
+        ),
+        why="a command that ended while batches were still read ahead could abort after all its work was done",
+    ),
+    Edit(
         name="hydra-compose",
         module="fairseq.dataclass.utils",
         changes=(

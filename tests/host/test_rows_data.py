@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import torch
 from fairseq.data import Dictionary, LanguagePairDataset, TokenBlockDataset, data_utils
@@ -52,3 +55,19 @@ def test_bitarray_rindex() -> None:
     coder = builder.build_code()
     for text in ("a", "abra", "cadabra" * 5):
         assert [node.symbol for node in coder.decode(coder.encode(list(text)))] == list(text)
+
+
+def test_reader_at_exit() -> None:
+    """A reader that is inside one of torch's calls when the process ends: each takes most of its time."""
+    code = """
+import torch
+from fairseq.data.iterators import BufferedIterator
+class Batches(list):
+    def __iter__(self):
+        matrix = torch.ones(1500, 1500)
+        while True:
+            yield matrix @ matrix
+print(next(BufferedIterator(1000, Batches([0] * 1000))).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("torch.Size([1500, 1500])")) == (0, 1), done.stderr
