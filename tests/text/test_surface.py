@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from fairseq_xling.errors import ConfigError, CorpusError
+from fairseq_xling.files import read_lines
 from fairseq_xling.protocols import SentenceEncoder
 from fairseq_xling.text.surface import SurfaceConfig, SurfaceEncoder, leading_directions
 
@@ -132,3 +134,18 @@ def test_a_foreign_or_damaged_directory_is_refused(tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text().replace('"surface"', '"vectors"'))
     with pytest.raises(CorpusError, match="holds vectors, not a surface encoder"):
         SurfaceEncoder.load(tmp_path / "state")
+
+
+@pytest.mark.parametrize(("name", "others", "with_english"), [("romance", 92.8, 86.3), ("distant", 24.3, 39.9)])
+def test_retrieval_of_real_text(xling_data: Path, name: str, others: float, with_english: float) -> None:
+    """The published baseline, within a point: cosine nearest neighbour, mean over directions, in percent."""
+    codes = sorted(path.suffix[1:] for path in (xling_data / name).glob("test.*"))
+    encoder = SurfaceEncoder.fit([line for code in codes for line in read_lines(xling_data / name / f"mono.{code}")])
+    vectors = {code: encoder.encode_sparse(read_lines(xling_data / name / f"test.{code}")) for code in codes}
+    right: dict[bool, list[float]] = {True: [], False: []}
+    for pair in itertools.combinations(codes, 2):
+        cosines = (vectors[pair[0]] @ vectors[pair[1]].T).toarray()
+        for axis in (0, 1):
+            right["eng" in pair].append(100 * float((cosines.argmax(axis) == np.arange(len(cosines))).mean()))
+    assert np.mean(right[False]) == pytest.approx(others, abs=1)
+    assert np.mean(right[True]) == pytest.approx(with_english, abs=1)
