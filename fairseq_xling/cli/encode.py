@@ -1,6 +1,12 @@
 """Sentences to vectors, row i for line i, in a directory of shards that mine, score and evaluate read.
 
+  fairseq-xling encode --checkpoint model.pt --lang ro_RO --input ro.txt --output ro.vectors
   fairseq-xling encode --encoder surface --lang fur --input fur.txt --fit fur.txt lij.txt --svd 300 --output fur.vectors
+
+checkpoint: the mean of an encoder layer's states over all tokens of `x </s>`. The dictionary (dict.txt) and the
+SentencePiece model (spm.model) are looked for beside the checkpoint and in the DATA folder of its training; name them
+with --dict and --spm where they lie elsewhere. An empty line has the vector of `</s>`; a line that is too long is cut,
+and how many were is said.
 
 surface: TF-IDF of character n-grams, projected to --svd or --hashed dimensions; texts that are to be compared must be
 fitted on the same --fit files. The fitted state is kept in OUTPUT/encoder; give that directory as --fit to encode other
@@ -12,28 +18,45 @@ An interrupted run leaves whole shards; the same command with --resume goes on a
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairseq_xling.cli.models import add_model, model_choice
+from fairseq_xling.cli.options import add_config, config_from, config_values
 from fairseq_xling.cli.output import emit_json, note, progress
+from fairseq_xling.configs import read_config
+from fairseq_xling.encoders.options import EncodingConfig
 from fairseq_xling.errors import ConfigError
-from fairseq_xling.files import is_finished, read_lines, sha256_file
+from fairseq_xling.files import Manifest, is_finished, read_lines, sha256_file
+from fairseq_xling.protocols import SentenceEncoder
 
 if TYPE_CHECKING:
+    from fairseq_xling.encoders.stream import Work
     from fairseq_xling.text.surface import SurfaceEncoder
 
 SURFACE_DIM = 300
+_SURFACE_ONLY = ("fit", "svd", "hashed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--encoder", choices=("surface",), required=True, help="surface: character n-grams, no model")
+    which = parser.add_mutually_exclusive_group(required=True)
+    add_model(parser, which)
+    which.add_argument("--encoder", choices=("surface",), help="surface: character n-grams, no model")
     parser.add_argument("--lang", metavar="CODE", help="language of the text; kept in the manifest")
     parser.add_argument("--input", required=True, metavar="F.txt", help="the sentences, one a line; .gz by name")
     parser.add_argument("--output", required=True, metavar="DIR", help="the directory of shards")
     parser.add_argument("--shard-size", type=int, default=100_000, metavar="N", help="rows of one shard")
     parser.add_argument("--resume", action="store_true", help="keep the whole shards of an interrupted run")
     parser.add_argument("--json", action="store_true", help="print rows, dimension and signature as JSON on stdout")
+    encoding = parser.add_argument_group("with a checkpoint")
+    add_config(encoding, EncodingConfig)
+    encoding.add_argument(
+        "--language-token",
+        action=argparse.BooleanOptionalAction,
+        help="encode `x </s> [language]` (default: as the checkpoint was trained, without where it does not say)",
+    )
     group = parser.add_argument_group("surface encoder")
     group.add_argument("--fit", nargs="+", metavar="F", help="texts to fit, or one fitted state (default: the input)")
     group.add_argument("--svd", type=int, metavar="D", help=f"project to D leading directions (default: {SURFACE_DIM})")
@@ -41,21 +64,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from fairseq_xling.encoders.stream import Work, encode_to_shards
-    from fairseq_xling.vectors import VectorWriter
+    return _with_checkpoint(args) if args.checkpoint else _with_surface(args)
+
+
+def _with_checkpoint(args: argparse.Namespace) -> int:
+    named = [f"--{name}" for name in _SURFACE_ONLY if getattr(args, name)]
+    if named:
+        raise ConfigError(f"{', '.join(named)} are for --encoder surface. Leave them out with a checkpoint")
+    config = config_from(args, EncodingConfig)
+    lines = read_lines(args.input)
+    choice = model_choice(args)
+    from fairseq_xling.encoders.checkpoint import CheckpointEncoder
+    from fairseq_xling.encoders.opening import open_model
+    from fairseq_xling.encoders.stream import Work
+
+    opened = open_model(choice)
+    encoder = CheckpointEncoder(opened, config)
+    encoder.check_language(args.lang)
+    inputs = {args.input: sha256_file(args.input), **opened.inputs}
+    work = Work({"encoder": encoder.signature}, inputs, args.lang)
+    started = time.perf_counter()
+    with progress(len(lines), "line", "encode") as bar:
+        shards = _Bar(bar)
+        encoder.on_batch = shards.batch
+        manifest = _to_shards(args, encoder, lines, work, shards.shard)
+    if encoder.cut:
+        longest = config.max_length or opened.longest
+        note(f"{encoder.cut} lines had more than {longest} tokens and lost their end")
+    rate = shards.encoded / max(time.perf_counter() - started, 1e-9)
+    note(f"{shards.encoded} of {len(lines)} lines encoded in this run, {rate:.0f} a second")
+    _report(args, encoder, manifest, {"cut": encoder.cut})
+    return 0
+
+
+class _Bar:
+    """A progress bar that moves with every batch, and over shards that were there already."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._in_shard = 0
+        self.encoded = 0
+
+    def batch(self, lines: int) -> None:
+        self._in_shard += lines
+        self.encoded += lines
+        self._bar.update(lines)
+
+    def shard(self, lines: int) -> None:
+        """`lines` are done; those that no batch has counted were there before and say nothing about the rate."""
+        before = lines - self._in_shard
+        if before and not self._bar.disable:
+            self._bar.initial += before
+        self._bar.update(before)
+        self._in_shard = 0
+
+
+def _with_surface(args: argparse.Namespace) -> int:
+    given = config_values(args, EncodingConfig)
+    plain = read_config(EncodingConfig, {}, "options")
+    named = [f"--{name}".replace("_", "-") for name, value in given.items() if value != getattr(plain, name)]
+    named += [f"--{name}" for name in ("dict", "spm", "langs") if getattr(args, name)]
+    if named:
+        raise ConfigError(f"{', '.join(named)} are for --checkpoint. Leave them out with --encoder surface")
+    from fairseq_xling.encoders.stream import Work
 
     lines = read_lines(args.input)
     encoder, fitted = _surface(args, lines)
     work = Work({"encoder": encoder.signature}, {args.input: sha256_file(args.input), **fitted}, args.lang)
-    writer = VectorWriter(args.output, args.shard_size)
     with progress(len(lines), "line", "encode") as bar:
-        manifest = encode_to_shards(encoder, lines, writer, work, args.resume, bar.update)
+        manifest = _to_shards(args, encoder, lines, work, bar.update)
     encoder.save(Path(args.output) / "encoder", fitted)
-    note(f"{len(lines)} lines, {encoder.dim} dimensions, {len(manifest.outputs)} shard(s)\n{encoder.signature}")
-    if args.json:
-        facts = {"rows": len(lines), "dim": encoder.dim, "shards": len(manifest.outputs)}
-        emit_json({"output": args.output, "signature": encoder.signature, **facts})
+    _report(args, encoder, manifest, {})
     return 0
+
+
+def _to_shards(
+    args: argparse.Namespace, encoder: SentenceEncoder, lines: list[str], work: Work, moved: Any
+) -> Manifest:
+    from fairseq_xling.encoders.stream import encode_to_shards
+    from fairseq_xling.vectors import VectorWriter
+
+    return encode_to_shards(encoder, lines, VectorWriter(args.output, args.shard_size), work, args.resume, moved)
+
+
+def _report(args: argparse.Namespace, encoder: SentenceEncoder, manifest: Manifest, more: dict[str, Any]) -> None:
+    rows, shards = manifest.counts["rows"], len(manifest.outputs)
+    note(f"{rows} lines, {encoder.dim} dimensions, {shards} shard(s)\n{encoder.signature}")
+    if args.json:
+        facts = {"rows": rows, "dim": encoder.dim, "shards": shards, **more}
+        emit_json({"output": args.output, "signature": encoder.signature, **facts})
 
 
 def _surface(args: argparse.Namespace, lines: list[str]) -> tuple[SurfaceEncoder, Mapping[str, Any]]:

@@ -21,10 +21,12 @@ PROGRAM = "fairseq-xling"
 
 # verb: (module under fairseq_xling.cli, what it does). The order is that of the work.
 VERBS = {
+    "prepare": ("prepare", "raw text to SentencePiece model, dictionary and binarised data"),
     "encode": ("encode", "sentences to vectors, by checkpoint or by the surface encoder"),
     "mine": ("mine", "sentence pairs from two languages' vectors or texts"),
     "score": ("score", "the margin of each given line pair"),
     "assemble": ("assemble", "mined pairs and texts to filtered, capped training data"),
+    "translate": ("translate", "lines to lines with a checkpoint, many directions in one process"),
     "evaluate": ("evaluate", "Tatoeba, xSIM, BUCC and gold-pair scores, each with its signature"),
     "doctor": ("doctor", "what is wrong with this installation and how to mend it"),
     "user-dir": ("user_dir", "print the path to give to fairseq's --user-dir"),

@@ -20,7 +20,7 @@ PROMISED = [
     "prepare", "encode", "mine", "score", "tiles", "assemble", "translate", "evaluate", "iterate", "report", "convert",
     "demo", "doctor", "user-dir",
 ]  # fmt: skip
-TO_COME = ["prepare", "tiles", "translate", "iterate", "report", "convert", "demo"]
+TO_COME = ["tiles", "iterate", "report", "convert", "demo"]
 BEYOND = ["completion"]
 
 
