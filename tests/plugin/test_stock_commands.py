@@ -22,7 +22,9 @@ TINY = [
     *("--arch", "transformer", "--encoder-layers", "1", "--decoder-layers", "1", "--share-all-embeddings"),
     *("--encoder-embed-dim", "32", "--encoder-ffn-embed-dim", "64", "--encoder-attention-heads", "2"),
     *("--decoder-embed-dim", "32", "--decoder-ffn-embed-dim", "64", "--decoder-attention-heads", "2"),
-    *("--optimizer", "adam", "--lr", "0.005", "--dropout", "0", "--batch-size", "50", "--no-epoch-checkpoints"),
+    *("--encoder-normalize-before", "--decoder-normalize-before", "--dropout", "0", "--optimizer", "adam"),
+    *("--lr", "0.01", "--lr-scheduler", "inverse_sqrt", "--warmup-updates", "20", "--batch-size", "100"),
+    *("--no-epoch-checkpoints",),
     *("--log-format", "simple", "--log-interval", "1", "--num-workers", "0"),
 ]
 
@@ -42,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands run: sentences of letters and the same in capital letters, one for one."""
     folder = tmp_path_factory.mktemp("stock")
     draw = random.Random(1)
-    for split, count in (("train", 400), ("valid", 50), ("test", 50)):
+    for split, count in (("train", 2000), ("valid", 50), ("test", 50)):
         lines = [" ".join(draw.choices("abcdef", k=draw.randint(2, 6))) for _ in range(count)]
         (folder / f"{split}.src").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (folder / f"{split}.tgt").write_text("\n".join(lines).upper() + "\n", encoding="utf-8")
@@ -83,8 +85,8 @@ def data(run: Run) -> str:
 
 @pytest.fixture(scope="module")
 def trained(run: Run, data: str) -> str:
-    """A checkpoint after 160 updates, when the task is learned for the most part."""
-    run("fairseq-train", data, *TINY, "--max-update", "160", "--save-dir", "trained")
+    """A checkpoint after 200 updates, when the task is learned for the most part."""
+    run("fairseq-train", data, *TINY, "--max-update", "200", "--save-dir", "trained")
     return "trained/checkpoint_last.pt"
 
 
