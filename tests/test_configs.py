@@ -93,6 +93,7 @@ def test_defaults_and_null() -> None:
         ({"name": "a", "search": {"margin": "x"}}, "`search`: `margin` must be one of ratio, distance, but is 'x'"),
         ({"name": "a", "search": {"kk": 1}}, "`search`: unknown option `kk` (did you mean `k`?)"),
         ({"name": "a", "search": {"k": 0}}, "`search`: `k` must be at least 1, but is 0. Set --k to 1 or more"),
+        ({"name": "a", "search": {"threshold": True}}, "`search`: `threshold` must be a number, but is True"),
         ({"name": "a", "search": 4}, "`search`: must be a mapping of options, but is 4"),
         ({"name": "a", "start": 4}, "`start` cannot be 4 (`start`: must be a mapping of options, but is 4 / "
                                     "`start` must be text, but is 4)"),

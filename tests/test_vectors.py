@@ -235,10 +235,12 @@ def test_resuming_after_an_interruption(tmp_path: Path) -> None:
     for index in (0, 1, 3):
         writer.write_shard(index, whole[2 * index : 2 * index + 2])
     assert not is_finished(path)
+    assert VectorWriter(path, 3).finished_rows() == 0  # shards of another size are not ours to keep
     again = VectorWriter(path, 2)
     assert again.finished_rows() == 4  # shard 2 is missing, so shard 3 does not count
     for index in (2, 3):
         again.write_shard(index, whole[2 * index : 2 * index + 2])
+    assert again.finished_rows() == 6  # nor does a shard that is not full
     again.finish({}, INPUTS, 7)
     assert np.array_equal(open_vectors(path).read(), whole)
 
