@@ -12,9 +12,25 @@ from torch import Tensor, nn
 
 from fairseq_xling.models._attention import SdpaAttention
 
+# fairseq 0.12's encoder layers hold second copies of their weights for a kernel of torch 1.12 that is switched off:
+# never trained, refilled at every load, saved with every checkpoint, and unused parameters to DistributedDataParallel.
+# Checkpoints of mBART and CRISS do not have them.
+COPIES = tuple(f"{part}_{kind}" for part in ("in_proj", "out_proj", "fc1", "fc2") for kind in ("weight", "bias"))
+
 
 class CrissEncoderLayer(TransformerEncoderLayerBase):
-    """An encoder layer with fused attention."""
+    """An encoder layer with fused attention and without the copies of its weights."""
+
+    def __init__(self, cfg: Any, return_fc: bool = False) -> None:
+        super().__init__(cfg, return_fc)
+        self.can_use_fastpath = False
+        for name in COPIES:
+            delattr(self, name)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        for name in COPIES:
+            state_dict.pop(prefix + name, None)
+        nn.Module._load_from_state_dict(self, state_dict, prefix, *others)
 
     def build_self_attention(self, embed_dim: int, cfg: Any) -> SdpaAttention:
         return SdpaAttention(
