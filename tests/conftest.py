@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from references.written_model import WrittenModel
 
 # A busy machine is no fault of the code: examples have no deadline, and slow generation of one is no failure.
 settings.register_profile("house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -43,6 +47,14 @@ def xling_data() -> Path:
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def written_model(tmp_path_factory: pytest.TempPathFactory) -> WrittenModel:
+    """A small checkpoint of random weights with its DATA and texts; only to be read."""
+    from references.written_model import write_model
+
+    return write_model(tmp_path_factory.mktemp("model") / "w")
 
 
 @pytest.fixture
