@@ -105,7 +105,12 @@ def _within(found: str, bound: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]
+    """The leading numbers of a version, without zeros at the end: 2.6.0+cpu is 2.6."""
+    digits = re.match(r"[\d.]*", version)
+    numbers = [int(part) for part in (digits[0] if digits else "").split(".") if part]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def _fairseq() -> Iterator[Finding]:

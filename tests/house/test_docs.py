@@ -92,6 +92,13 @@ def test_every_target_says_what_it_does(root: Path) -> None:
         assert any(re.match(rf"{target}:.*## \S", line) for line in lines), target
 
 
+def test_what_makefile_and_ci_run_is_there(root: Path) -> None:
+    text = "".join((root / name).read_text(encoding="utf-8") for name in ("Makefile", ".ci/run"))
+    named = set(re.findall(r"\b((?:examples|benchmarks|tests)/[\w/.]+\.(?:py|sh))\b", text))
+    assert len(named) >= 3
+    assert [name for name in sorted(named) if not (root / name).is_file()] == []
+
+
 def test_the_changelog_has_this_version(root: Path) -> None:
     assert re.search(
         rf"^## {re.escape(__version__)}\b", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
