@@ -58,6 +58,12 @@ PACKAGE_NAMES = {"__main__", "__version__", "USER_DIR", "register"}
 # Modules that import by a name computed when they run: the plug-in's registration, and the verb that is called.
 IMPORT_BY_NAME = {PACKAGE, f"{PACKAGE}.cli.main"}
 
+# (module, what it imports inside a function): circles that somebody else's interface asks for.
+CIRCLES = {
+    # fairseq's hub calls the class method from_pretrained, and what that does needs the class.
+    ("fairseq_xling.models.criss", "fairseq_xling.models._hub"),
+}
+
 
 def violations(root: Path) -> list[str]:
     """One line for each import that climbs, goes sideways, or brings a package that its floor must not know."""
@@ -113,6 +119,7 @@ def _cycles(root: Path) -> Iterator[str]:
     modules = {module_name(path, root): path for path in package_files(root)}
     edges = {
         here: {_module(name, modules) for _, name in imported_names(path, running=True)}
+        - {imported for importing, imported in CIRCLES if importing == here}
         for here, path in modules.items()
     }
     for here in modules:

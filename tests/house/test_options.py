@@ -6,6 +6,7 @@ import argparse
 import ast
 import dataclasses
 import importlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ PROMISED = [
 ]  # fmt: skip
 TO_COME = ["tiles", "iterate", "report", "convert", "demo"]
 BEYOND = ["completion"]
+
+
+# A config that is handed over whole, and the module of fairseq that takes its fields by name.
+HANDED_OVER = {"TranslationConfig": "tasks/fairseq_task.py"}
 
 
 def parsers(verb: str) -> Iterator[argparse.ArgumentParser]:
@@ -111,7 +116,20 @@ def test_every_option_is_read(root: Path) -> None:
 
 def test_every_field_of_a_config_is_read(root: Path) -> None:
     classes = config_classes(root)
-    assert classes
+    assert {cls.__name__ for cls in classes} >= HANDED_OVER.keys()
     read = attributes_read(root)
-    unread = {f"{cls.__name__}.{f.name}" for cls in classes for f in dataclasses.fields(cls) if f.name not in read}
+    unread = set()
+    for cls in classes:
+        taken = read | (named_in_fairseq(HANDED_OVER[cls.__name__]) if cls.__name__ in HANDED_OVER else set())
+        unread |= {f"{cls.__name__}.{field.name}" for field in dataclasses.fields(cls) if field.name not in taken}
     assert unread == set()
+
+
+def named_in_fairseq(module: str) -> set[str]:
+    """The strings in one of fairseq's modules, which is not imported."""
+    spec = importlib.util.find_spec("fairseq")
+    assert spec is not None
+    assert spec.origin is not None
+    text = (Path(spec.origin).parent / module).read_text(encoding="utf-8")
+    constants = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    return {value for value in constants if isinstance(value, str)}
