@@ -79,17 +79,20 @@ class UnsafeCheckpointError(CheckpointFileError):
     """A file that asks for classes or functions outside ALLOWED, which is how a checkpoint runs code."""
 
 
-def load_checkpoint_file(file: str | PathLike[str] | IO[bytes], map_location: Any = "cpu") -> Any:
+def load_checkpoint_file(
+    file: str | PathLike[str] | IO[bytes], map_location: Any = "cpu", mmap: bool | None = None
+) -> Any:
     """The content of a checkpoint file, its tensors on `map_location`, with no code of the file's run.
 
+    With `mmap`, a file named by its path is mapped: what is never looked at is never read.
     Raises UnsafeCheckpointError where the file asks for more than data, unless XLING_TRUST_CHECKPOINT=1 is set, and
     CheckpointFileError where it is no whole checkpoint.
     """
     if os.environ.get(TRUST) == "1":
-        return torch.load(file, map_location=map_location, weights_only=False)
+        return torch.load(file, map_location=map_location, weights_only=False, mmap=mmap)
     try:
         with torch.serialization.safe_globals(allowed_globals()):
-            return torch.load(file, map_location=map_location, weights_only=True)
+            return torch.load(file, map_location=map_location, weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         raise refusal(file, str(error)) from None
     except UNREADABLE as error:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from fairseq import checkpoint_utils
 from fairseq.data import Dictionary
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
@@ -23,7 +22,7 @@ from omegaconf import OmegaConf, open_dict
 
 from fairseq_xling.errors import CheckpointError
 from fairseq_xling.models.criss import CrissModel
-from fairseq_xling_host.checkpoints import allowed_globals
+from fairseq_xling_host.checkpoints import load_checkpoint_file
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ def training_at(path: str) -> Training:
     with readable(path):
         if not zipfile.is_zipfile(path):
             return Training()
-        with torch.serialization.safe_globals(allowed_globals()):
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        state = load_checkpoint_file(path, mmap=True)
     return training_of(state) if isinstance(state, dict) else Training()
 
 
