@@ -1,179 +1,65 @@
-"""`evaluate` as a person runs it."""
+"""`evaluate` as a person runs it: the table, the JSON object, the sub-verbs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from fairseq_xling.cli.main import main
-from fairseq_xling.files import read_lines
-
-PAIRS = "1.3\t0\t1\n1.2\t1\t0\n1.1\t2\t2\n"
+from fairseq_xling.signatures import signature
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three lines of two languages that share names, their vectors, ids and mined pairs."""
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A command that scores three mined pairs, of which the first two are right."""
     monkeypatch.chdir(tmp_path)
-    lines = {"xx": "casa Rossi\nacqua Bianchi\nvento Verdi\n", "eng": "house Rossi\nwater Bianchi\nwind Verdi\n"}
-    Path("t").mkdir()
-    for language, text in lines.items():
-        Path(f"x.{language}").write_text(text)
-        Path(f"t/tatoeba.xx-eng.{language}").write_text(text)
-        vectors = np.eye(3, dtype=np.float32)[[0, 1, 2] if language == "xx" else [0, 1, 1]] + 0.1
-        np.save(f"x.{language}.npy", vectors)
-        np.save(f"t/tatoeba.xx-eng.{language}.npy", vectors)
-    Path("p.tsv").write_text(PAIRS)
+    Path("p.tsv").write_text("1.3\t0\t1\n1.2\t1\t0\n1.1\t2\t2\n")
     Path("xx.ids").write_text("a\nb\nc\n")
     Path("eng.ids").write_text("b\na\nd\n")
-    return tmp_path
+    return "evaluate pairs --pairs p.tsv --source-ids xx.ids --target-ids eng.ids --source-language xx"
 
 
-def scores(capsys: pytest.CaptureFixture[str], arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
-    assert main(["evaluate", *arguments.split(), "--json"]) == 0
-    records = json.loads(capsys.readouterr().out)["scores"]
-    return {(record["pair"], record["name"]): record for record in records}
-
-
-def test_tatoeba_of_vectors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = scores(
-        capsys,
-        "tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx --target-text x.eng "
-        "--source-language xx --target-language eng --split dev",
-    )
-    assert found["xx-eng", "tatoeba.accuracy"]["value"] == pytest.approx(2 / 3)
-    assert found["xx-eng", "tatoeba.accuracy"]["split"] == "dev"
-    assert found["xx-eng", "tatoeba.accuracy"]["counts"] == {"right": 2, "sentences": 3}
-    assert found["*", "tatoeba.accuracy"]["counts"] == {"directions": 2}
-    assert found["eng-xx", "tatoeba.xtreme"]["value"] == found["eng-xx", "tatoeba.accuracy"]["value"]
-    assert found["xx-eng", "tatoeba.accuracy@5.textual"]["value"] == 1
-
-
-def test_tatoeba_of_spelling(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = scores(capsys, "tatoeba --source x.xx --target x.eng --encoder surface --at 1 --compare index")
-    assert {key: record["value"] for key, record in found.items()} == {
-        ("source-target", "surface.accuracy"): 1,
-        ("target-source", "surface.accuracy"): 1,
-        ("*", "surface.accuracy"): 1,
-    }
-    assert found["*", "surface.accuracy"]["signature"].startswith("encoder:surface|ngrams:2-4|")
-
-
-@pytest.mark.parametrize("vectors", ["--vectors t", "--encoder surface"])
-def test_a_folder_of_test_sets(folder: Path, capsys: pytest.CaptureFixture[str], vectors: str) -> None:
-    found = scores(capsys, f"tatoeba --folder t {vectors} --at 1 --compare textual")
-    name = "surface.accuracy.textual" if "surface" in vectors else "tatoeba.accuracy.textual"
-    assert list(found) == [("xx-eng", name), ("eng-xx", name), ("*", name)]
-    assert found["xx-eng", name]["value"] == pytest.approx(1 if "surface" in vectors else 2 / 3)
-
-
-def test_xsim(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = scores(capsys, "xsim --source x.xx.npy --target x.eng.npy --margin distance --mining-k 2")
-    assert found["source-target", "xsim.error"]["counts"] == {"errors": 1, "sentences": 3}
-    assert "margin:distance|k:2|compare:index|split:test" in found["*", "xsim.error"]["signature"]
-
-
-def test_bucc_with_a_carried_threshold_and_a_curve(
-    folder: Path, oracles: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    prefix = oracles / "bucc"
-    found = scores(
-        capsys,
-        f"bucc --candidates {prefix}/candidates.tsv --gold {prefix}/gold.tsv --curve curve.tsv "
-        f"--tune-candidates {prefix}/tie_at_cut.candidates.tsv --tune-gold {prefix}/tie_at_cut.gold.tsv",
-    )
-    pair = "source-target"
-    assert found[pair, "bucc.f1.oracle"]["value"] == pytest.approx(0.7723785166240409, abs=1e-9)
-    assert found[pair, "bucc.f1.carried"]["counts"]["threshold"] == pytest.approx(0.995, abs=1e-9)
-    assert "threshold:tuning-split" in found[pair, "bucc.f1.carried"]["signature"]
-    rows = [line.split("\t") for line in read_lines("curve.tsv")]
-    assert rows[0] == ["score", "extracted", "precision", "recall", "f1"]
-    assert max(rows[1:], key=lambda row: float(row[4]))[1] == "188"
-
-
-def test_bucc_with_line_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("s").write_text("s-1\tone\ns-2\ttwo\ns-3\tthree\n")
-    Path("t1").write_text("t-1\tone\nt-2\ttwo\nt-3\tthree\n")
-    Path("gold").write_text("s-1\tt-2\ns-3\tt-3\n")
-    command = "bucc --candidates p.tsv --gold gold --sentences s t1"
-    oracle = scores(capsys, command)["source-target", "bucc.f1.oracle"]
-    assert (oracle["counts"]["correct"], oracle["counts"]["extracted"]) == (2, 3)
-    found = scores(capsys, f"{command} --tune-candidates p.tsv --tune-sentences s t1 --tune-gold gold")
-    assert found["source-target", "bucc.f1.carried"]["value"] == oracle["value"]
-    Path("t1").write_text("t-1\tone\n")
-    assert main(["evaluate", *command.split()]) == 2
-    assert "names line 2, but t1 has 1 lines" in capsys.readouterr().err
-
-
-def test_pairs_against_ids(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "evaluate pairs --pairs p.tsv --source-ids xx.ids --target-ids eng.ids --cap 1 --threshold 1.1"
-    assert main(command.split()) == 0
-    out, err = capsys.readouterr()
-    assert "p.manifest.json is not there" in err
-    scored, made = (part.splitlines() for part in out.split("\n\n"))
-    signatures = dict(line.split(" ", 1) for line in made)
-    rows = [line.split() for line in scored[1:]]
-    assert [(row[1], row[2], signatures[row[3]].split("|")[2]) for row in rows] == [
-        ("pairs.precision", "0.6667", "threshold:as-mined"),
-        ("pairs.recall", "1.0000", "threshold:as-mined"),
-        ("pairs.f1", "0.8000", "threshold:as-mined"),
-        ("pairs.precision", "1.0000", "threshold:given-1.1"),
-        ("pairs.recall", "1.0000", "threshold:given-1.1"),
-        ("pairs.f1", "1.0000", "threshold:given-1.1"),
-        ("pairs.precision", "1.0000", "threshold:cap-1"),
-        ("pairs.recall", "0.5000", "threshold:cap-1"),
-        ("pairs.f1", "0.6667", "threshold:cap-1"),
-        ("pairs.precision", "1.0000", "threshold:oracle"),
-        ("pairs.recall", "1.0000", "threshold:oracle"),
-        ("pairs.f1", "1.0000", "threshold:oracle"),
+def test_the_table_has_a_line_a_score_and_every_signature_once(pairs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(pairs.split()) == 0
+    scores, _, signatures = capsys.readouterr().out.partition("\n\n")
+    rows = [line.split(maxsplit=4) for line in scores.splitlines()]
+    assert rows == [
+        ["pair", "score", "value", "how", "counts"],
+        ["xx-target", "pairs.precision", "0.6667", "[1]", "extracted 3, correct 2, gold 2"],
+        ["xx-target", "pairs.recall", "1.0000", "[1]", "extracted 3, correct 2, gold 2"],
+        ["xx-target", "pairs.f1", "0.8000", "[1]", "extracted 3, correct 2, gold 2"],
+        ["xx-target", "pairs.precision", "1.0000", "[2]", "threshold 1.15, extracted 2, correct 2, gold 2"],
+        ["xx-target", "pairs.recall", "1.0000", "[2]", "threshold 1.15, extracted 2, correct 2, gold 2"],
+        ["xx-target", "pairs.f1", "1.0000", "[2]", "threshold 1.15, extracted 2, correct 2, gold 2"],
+    ]
+    assert signatures.splitlines() == [
+        f"[1] {signature(margin='unknown', split='mono', threshold='as-mined')}",
+        f"[2] {signature(margin='unknown', split='mono', threshold='oracle')}",
     ]
 
 
-def test_the_signature_of_mined_pairs_comes_from_their_manifest(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    mined = "mine --source x.xx --target x.eng --encoder surface --mining-k 2 --threshold 0 --output mined.tsv"
-    assert main(mined.split()) == 0
-    command = "pairs --pairs mined.tsv --source-ids xx.ids --target-ids xx.ids"
-    capsys.readouterr()
-    found = scores(capsys, command)["source-target", "pairs.precision"]
-    assert found["value"] == 1
-    assert "margin:ratio" in found["signature"]
-    assert "mined-threshold:0" in found["signature"]
-    with open("mined.tsv", "a") as stream:
-        stream.write("0\t0\t1\n")
-    assert main(["evaluate", *command.split()]) == 0
-    out, err = capsys.readouterr()
-    assert "describes another file" in err
-    assert "margin:unknown" in out
+def test_json_is_one_object_with_everything(pairs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*pairs.split(), "--split", "all", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    first = json.loads(out)["scores"][0]
+    assert first["name"] == "pairs.precision"
+    assert first["split"] == "all"
+    assert first["counts"]["recall"] == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("tatoeba", "give either --folder or both --source and --target"),
-        ("tatoeba --source x.xx.npy", "--source and --target go together"),
-        ("tatoeba --folder t --vectors t --encoder surface --source-text x.xx", "2 faults"),
-        ("tatoeba --source x.xx.npy --target x.eng.npy --vectors t", "--vectors goes with --folder"),
-        ("tatoeba --source x.xx.npy --target x.eng.npy --compare textual", "needs the lines of both sides"),
-        ("tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx", "go together"),
-        ("xsim --source x.xx.npy --target none.npy", "none.npy does not exist"),
-        ("xsim --source x.xx.npy --target x.eng.npy --mining-k 0", "must be at least 1"),
-        ("bucc --candidates p.tsv --gold xx.ids --tune-gold p.tsv", "--tune-candidates and --tune-gold go together"),
-        ("bucc --candidates p.tsv --gold xx.ids --tune-sentences x y", "goes with --tune-candidates"),
-        ("bucc --candidates p.tsv --gold xx.ids", "xx.ids:1: 1 columns"),
-        ("pairs --pairs p.tsv --source-ids xx.ids --target-ids none", "none does not exist"),
-        ("pairs --pairs x.xx --source-ids xx.ids --target-ids eng.ids", "x.xx:1: 1 columns"),
-    ],
-)
-def test_faults_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
-    assert main(["evaluate", *arguments.split()]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("fairseq-xling: error: ")
-    assert err.count("\n") == 1
-    assert message in err
+def test_what_to_score_must_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["evaluate"], ["evaluate", "everything"]):
+        assert main(arguments) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert "see fairseq-xling evaluate --help" in captured.err
+
+
+def test_help_shows_a_command_of_each_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"fairseq-xling evaluate {kind} " in text for kind in ("tatoeba", "xsim", "bucc", "pairs"))

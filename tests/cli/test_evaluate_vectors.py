@@ -1,0 +1,93 @@
+"""`evaluate tatoeba` and `evaluate xsim` as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fairseq_xling.cli.main import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three lines of two languages that share names, and vectors of which the third finds no translation."""
+    monkeypatch.chdir(tmp_path)
+    lines = {"xx": "casa Rossi\nacqua Bianchi\nvento Verdi\n", "eng": "house Rossi\nwater Bianchi\nwind Verdi\n"}
+    Path("t").mkdir()
+    for language, text in lines.items():
+        Path(f"x.{language}").write_text(text)
+        Path(f"t/tatoeba.xx-eng.{language}").write_text(text)
+        vectors = np.eye(3, dtype=np.float32)[[0, 1, 2] if language == "xx" else [0, 1, 1]] + 0.1
+        np.save(f"x.{language}.npy", vectors)
+        np.save(f"t/tatoeba.xx-eng.{language}.npy", vectors)
+    return tmp_path
+
+
+def scores(capsys: pytest.CaptureFixture[str], arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
+    assert main(["evaluate", *arguments.split(), "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)["scores"]
+    return {(record["pair"], record["name"]): record for record in records}
+
+
+def test_tatoeba_of_vectors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = scores(
+        capsys,
+        "tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx --target-text x.eng "
+        "--source-language xx --target-language eng --split dev",
+    )
+    assert found["xx-eng", "tatoeba.accuracy"]["value"] == pytest.approx(2 / 3)
+    assert found["xx-eng", "tatoeba.accuracy"]["split"] == "dev"
+    assert found["xx-eng", "tatoeba.accuracy"]["counts"] == {"right": 2, "sentences": 3}
+    assert found["*", "tatoeba.accuracy"]["counts"] == {"directions": 2}
+    assert found["eng-xx", "tatoeba.xtreme"]["value"] == found["eng-xx", "tatoeba.accuracy"]["value"]
+    assert found["xx-eng", "tatoeba.accuracy@5.textual"]["value"] == 1
+
+
+def test_tatoeba_of_spelling(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = scores(capsys, "tatoeba --source x.xx --target x.eng --encoder surface --at 1 --compare index")
+    assert {key: record["value"] for key, record in found.items()} == {
+        ("source-target", "surface.accuracy"): 1,
+        ("target-source", "surface.accuracy"): 1,
+        ("*", "surface.accuracy"): 1,
+    }
+    assert found["*", "surface.accuracy"]["signature"].startswith("encoder:surface|ngrams:2-4|")
+
+
+@pytest.mark.parametrize("vectors", ["--vectors t", "--encoder surface"])
+def test_a_folder_of_test_sets(folder: Path, capsys: pytest.CaptureFixture[str], vectors: str) -> None:
+    found = scores(capsys, f"tatoeba --folder t {vectors} --at 1 --compare textual")
+    name = "surface.accuracy.textual" if "surface" in vectors else "tatoeba.accuracy.textual"
+    assert list(found) == [("xx-eng", name), ("eng-xx", name), ("*", name)]
+    assert found["xx-eng", name]["value"] == pytest.approx(1 if "surface" in vectors else 2 / 3)
+
+
+def test_xsim(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = scores(capsys, "xsim --source x.xx.npy --target x.eng.npy --margin distance --mining-k 2")
+    assert found["source-target", "xsim.error"]["counts"] == {"errors": 1, "sentences": 3}
+    assert "margin:distance|k:2|compare:index|split:test" in found["*", "xsim.error"]["signature"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("tatoeba", "give either --folder or both --source and --target"),
+        ("tatoeba --source x.xx.npy", "--source and --target go together"),
+        ("tatoeba --folder t --vectors t --encoder surface --source-text x.xx", "2 faults"),
+        ("tatoeba --source x.xx.npy --target x.eng.npy --vectors t", "--vectors goes with --folder"),
+        ("tatoeba --source x.xx.npy --target x.eng.npy --compare textual", "needs the lines of both sides"),
+        ("tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx", "go together"),
+        ("xsim --source x.xx.npy --target none.npy", "none.npy does not exist"),
+        ("xsim --source x.xx.npy --target x.eng.npy --mining-k 0", "must be at least 1"),
+    ],
+)
+def test_faults_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
+    assert main(["evaluate", *arguments.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fairseq-xling: error: ")
+    assert err.count("\n") == 1
+    assert message in err
