@@ -126,7 +126,8 @@ def open_model(choice: ModelChoice) -> OpenModel:
 
 def find_files(choice: ModelChoice, data: str | None) -> ModelFiles:
     """Named files as they are; the others beside the checkpoint, beside a named one, or in `data`, its training's."""
-    named = [Path(path) for path in (choice.dictionary, choice.spm) if path and path != NO_SPM]
+    spm = None if choice.spm == NO_SPM else choice.spm
+    named = [Path(path) for path in (choice.dictionary, spm) if path]
     missing = [path for path in named if not path.exists()]
     if missing:
         raise ConfigError(f"{missing[0]} does not exist. Check the path")
@@ -140,14 +141,14 @@ def find_files(choice: ModelChoice, data: str | None) -> ModelFiles:
             "trained with: --dict D.txt"
         )
     if choice.spm:
-        return ModelFiles(checkpoint, dictionary, None if choice.spm == NO_SPM else Path(choice.spm))
-    spm = next((path for folder in folders for path in (folder / name for name in SPM_NAMES) if path.is_file()), None)
-    if spm is None:
+        return ModelFiles(checkpoint, dictionary, Path(spm) if spm else None)
+    found = next((path for folder in folders for name in SPM_NAMES if (path := folder / name).is_file()), None)
+    if found is None:
         raise ConfigError(
             f"no SentencePiece model was found for {checkpoint} ({' or '.join(SPM_NAMES)} in {_listed(folders)}). Name "
             f"it with --spm, or say --spm {NO_SPM} when the lines consist of pieces already"
         )
-    return ModelFiles(checkpoint, dictionary, spm)
+    return ModelFiles(checkpoint, dictionary, found)
 
 
 def _dictionary_in(folders: Sequence[Path]) -> Path | None:
