@@ -9,10 +9,12 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from fairseq.models.bart import BARTModel
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from fairseq_xling.data.language_tokens import LanguageTokens, complete_dictionary
 from fairseq_xling.models.criss import CrissModel
+from fairseq_xling.tasks._criss_options import CrissTaskConfig
 
 LANGUAGES = ("aa", "bb", "cc")
 
@@ -72,3 +74,10 @@ def padded(rows: Sequence[Tensor], pad: int, left: bool = True, extra: int = 0) 
         pads = [pad] * (width - len(row))
         lines.append(pads + row.tolist() if left else row.tolist() + pads)
     return torch.tensor(lines)
+
+
+def task_options(folder: str, **others: object) -> DictConfig:
+    """The task's options with what fairseq fills in from the rest of a configuration."""
+    filled = {"train_subset": "train", "dataset_impl": "raw", "required_seq_len_multiple": 1, "seed": 1}
+    filled |= {"save_dir": None, "restore_file": "checkpoint_last.pt", "finetune_from_model": None}
+    return OmegaConf.structured(CrissTaskConfig(data=folder, **{**filled, **others}))
