@@ -51,6 +51,10 @@ class Shard:
             raise CorpusError(self._missing(split, [direction]))
         return self._side(prefixes, direction.source), self._side(prefixes, direction.target)
 
+    def has(self, split: str, direction: Pair) -> bool:
+        """Whether there is a file of the pair for each of its languages."""
+        return bool(self._prefixes(split, direction, combine=False))
+
     def monolingual(self, split: str, language: str) -> FairseqDataset | None:
         """DATA/LANGUAGE/SPLIT, as fairseq's multilingual_denoising reads it, where it is there."""
         prefix = os.path.join(self.folder, language, split)
