@@ -23,7 +23,7 @@ help:  ## this list
 setup: $(READY)  ## build .venv from constraints.txt
 
 # In this order: fairseq by itself, because pip cannot resolve its requirements any more (README.md, "pip check").
-$(READY): constraints.txt setup.py pyproject.toml
+$(READY): constraints.txt setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: $(PYTHON) is not Python 3.11 or newer; say which is: make PYTHON=python3.12 setup" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
