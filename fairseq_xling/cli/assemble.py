@@ -82,4 +82,3 @@ def _codes(args: argparse.Namespace) -> tuple[str, str]:
     if more or others or source == target:
         raise ConfigError("--source-lang and --target-lang must be two different language codes")
     return source, target
-

@@ -93,9 +93,7 @@ def test_threshold_is_strict_and_never_changes_which_pairs_survive_above_it():
 
 def test_margin_decides_the_best_candidate_not_the_cosine():
     # Source 0's nearest target is a hub (every target's mean is high there); by margin the second-nearest wins.
-    candidates = Candidates(
-        np.array([[0, 1]]), np.array([[0.9, 1.1]]), np.array([[0], [0]]), np.array([[0.9], [1.1]])
-    )
+    candidates = Candidates(np.array([[0, 1]]), np.array([[0.9, 1.1]]), np.array([[0], [0]]), np.array([[0.9], [1.1]]))
     assert mutual(candidates).target_ids.tolist() == [1]
 
 
