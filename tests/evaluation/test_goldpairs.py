@@ -76,6 +76,22 @@ def test_everything_mined_right_is_perfect_in_any_order() -> None:
     assert (line.best().f1, line.best().gold) == (1.0, 9)
 
 
+@given(st.integers(0, 10**6), st.integers(1, 8))
+def test_the_order_of_the_target_lines_does_not_matter(seed: int, lines: int) -> None:
+    draw = np.random.default_rng(seed)
+    source, target = ([str(concept) for concept in draw.integers(lines, size=lines)] for _ in range(2))
+    mined: Mined = [
+        (float(draw.integers(3)), int(draw.integers(lines)), int(draw.integers(lines))) for _ in range(lines)
+    ]
+    order = draw.permutation(lines).tolist()
+    moved = [(score, i, order[j]) for score, i, j in mined]
+    straight, shuffled = (
+        curve_of(mined, source, target),
+        curve_of(moved, source, [target[order.index(j)] for j in range(lines)]),
+    )
+    assert list(straight.rows()) == list(shuffled.rows())
+
+
 def test_nothing_mined_is_zero_and_nothing_shared_too() -> None:
     for line in (curve_of([], ["p"], ["p"]), curve_of([(1.0, 0, 0)], ["p"], ["q"])):
         assert {score.value for score in goldpair_scores(line, [1.0], [1])} == {0.0}
