@@ -45,6 +45,7 @@ EDITS: tuple[Edit, ...] = (
         ),
         why="torch 2.6 loads tensors only; genuine checkpoints hold an argparse.Namespace, malicious ones hold code",
         upstream="#5610, #5611",
+        hazard=r"(?<!new_)state = torch\.load\(",
     ),
     Edit(
         name="safe-load-ema",
@@ -57,6 +58,7 @@ EDITS: tuple[Edit, ...] = (
         ),
         why="the same for load_ema_from_checkpoint",
         upstream="#5610, #5611",
+        hazard=r"new_state = torch\.load\(",
     ),
     Edit(
         name="peer-objects",
