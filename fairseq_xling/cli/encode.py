@@ -1,16 +1,17 @@
 """Sentences to vectors, row i for line i, in a directory of shards that mine, score and evaluate read.
 
   fairseq-xling encode --checkpoint model.pt --lang ro_RO --input ro.txt --output ro.vectors
-  fairseq-xling encode --encoder surface --lang fur --input fur.txt --fit fur.txt lij.txt --svd 300 --output fur.vectors
+  fairseq-xling encode --encoder surface --lang fur --input fur.txt --fit fur.txt lij.txt --output fur.vectors
 
 checkpoint: the mean of an encoder layer's states over all tokens of `x </s>`. The dictionary (dict.txt) and the
 SentencePiece model (spm.model) are looked for beside the checkpoint and in the DATA folder of its training; name them
 with --dict and --spm where they lie elsewhere. An empty line has the vector of `</s>`; a line that is too long is cut,
 and how many were is said.
 
-surface: TF-IDF of character n-grams, projected to --svd or --hashed dimensions; texts that are to be compared must be
-fitted on the same --fit files. The fitted state is kept in OUTPUT/encoder; give that directory as --fit to encode other
-texts in the same space. (mine --encoder surface compares n-grams without projection and is a little better.)
+surface: TF-IDF of character n-grams, hashed to so many dimensions; texts that are to be compared must be fitted on the
+same --fit files. (--svd gives shorter vectors that retrieve much worse: docs/surface.md.) The fitted state is kept in
+OUTPUT/encoder; give that directory as --fit to encode other texts in the same space. (mine --encoder surface compares
+the n-grams themselves, which is a little better still.)
 
 An interrupted run leaves whole shards; the same command with --resume goes on after the last of them.
 """
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from fairseq_xling.encoders.stream import Work
     from fairseq_xling.text.surface import SurfaceEncoder
 
-SURFACE_DIM = 300
+SURFACE_DIM = 8192
 _SURFACE_ONLY = ("fit", "svd", "hashed")
 
 
@@ -59,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("surface encoder")
     group.add_argument("--fit", nargs="+", metavar="F", help="texts to fit, or one fitted state (default: the input)")
-    group.add_argument("--svd", type=int, metavar="D", help=f"project to D leading directions (default: {SURFACE_DIM})")
-    group.add_argument("--hashed", type=int, metavar="D", help="hash n-grams to D buckets instead")
+    group.add_argument("--svd", type=int, metavar="D", help="project to D leading directions instead")
+    group.add_argument("--hashed", type=int, metavar="D", help=f"hash n-grams to D buckets (default: {SURFACE_DIM})")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -166,5 +167,5 @@ def _surface(args: argparse.Namespace, lines: list[str]) -> tuple[SurfaceEncoder
             raise ConfigError(f"{named[0]} is already fitted, with its own projection. Leave --svd and --hashed out")
         return SurfaceEncoder.load(named[0]), hashes
     text = [line for path in named for line in read_lines(path)] if args.fit else lines
-    svd = args.svd or (None if args.hashed else SURFACE_DIM)
-    return SurfaceEncoder.fit(text, svd=svd, hashed=args.hashed), hashes
+    hashed = SURFACE_DIM if args.hashed is None and args.svd is None else args.hashed
+    return SurfaceEncoder.fit(text, svd=args.svd, hashed=hashed), hashes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,11 @@ from fairseq_xling.mining.pairs import Float64, Int64, MinedPairs
 from fairseq_xling.mining.quality import Decoys, estimate, find_decoys
 from fairseq_xling.mining.select import margins_of, score_candidates, select
 from fairseq_xling.neighbours.certify import pair_cosines
-from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, search
 from fairseq_xling.neighbours.margin import neighbour_means
 from fairseq_xling.vectors import Vectors, unit_rows, validate
+
+if TYPE_CHECKING:
+    from fairseq_xling.neighbours.kernel import Neighbours
 
 Matrix = Any  # [n, d]: npt.NDArray[np.float32] | Vectors | scipy.sparse.csr_matrix
 Progress = Callable[[int], None]
@@ -100,10 +102,13 @@ def score_pairs(
 
 def find_neighbours(left: Side, right: Side, config: MiningConfig, progress: Progress | None = None) -> Neighbours:
     """Both sides' nearest neighbours under the cosine, dense or sparse."""
+    # Imported here: the searches import torch, which checking the input and --help do not need.
     if _is_sparse(left.unit):
         from fairseq_xling.neighbours.sparse import sparse_neighbours
 
         return sparse_neighbours(left.unit, right.unit, config.mining_k, config.threads, progress)
+    from fairseq_xling.neighbours.kernel import SearchConfig, search
+
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
     return search(left.unit, right.unit, settings, progress)
 

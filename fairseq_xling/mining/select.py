@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,10 @@ import numpy.typing as npt
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.mining.pairs import Float64, Int64, MinedPairs, canonical_order
-from fairseq_xling.neighbours.kernel import Neighbours
 from fairseq_xling.neighbours.margin import margin_scores, neighbour_means
+
+if TYPE_CHECKING:
+    from fairseq_xling.neighbours.kernel import Neighbours
 
 Array = npt.NDArray[Any]
 
