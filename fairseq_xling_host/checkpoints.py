@@ -44,6 +44,7 @@ ALLOWED = (
     "omegaconf.listconfig.ListConfig",
     "omegaconf.nodes.AnyNode",
     "omegaconf.nodes.BooleanNode",
+    "omegaconf.nodes.EnumNode",
     "omegaconf.nodes.FloatNode",
     "omegaconf.nodes.IntegerNode",
     "omegaconf.nodes.StringNode",
