@@ -6,6 +6,9 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+
+from torch.multiprocessing import ProcessExitedException
 
 from fairseq_xling.errors import XlingError
 
@@ -33,3 +36,21 @@ def user_errors() -> Iterator[None]:
         sys.stderr.write(f"fairseq-xling: error: {error}\n")
         sys.stderr.flush()
         raise SystemExit(error.exit_code) from error
+
+
+def pass_on_exit_code() -> None:
+    """Let a fairseq command end as the processes that it started did, which have said why; once, and nowhere else.
+
+    torch.multiprocessing turns their exit code into an exception, and that into a traceback and exit code 1.
+    """
+    if not in_fairseq_command() or getattr(sys.excepthook, "passes_on", False):
+        return
+    usual = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if isinstance(error, ProcessExitedException) and error.exit_code == XlingError.exit_code:
+            raise SystemExit(error.exit_code)
+        usual(kind, error, traceback)
+
+    hook.passes_on = True  # type: ignore[attr-defined]
+    sys.excepthook = hook

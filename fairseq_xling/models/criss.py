@@ -184,10 +184,10 @@ def criss_tiny_architecture(args: Any) -> None:
 
 
 def _sized(args: Any, layers: int, dim: int, heads: int) -> None:
+    # The decoder's widths follow the encoder's in BART's own architecture.
+    args.encoder_embed_dim = getattr(args, "encoder_embed_dim", dim)
+    args.encoder_ffn_embed_dim = getattr(args, "encoder_ffn_embed_dim", 4 * args.encoder_embed_dim)
     for part in ("encoder", "decoder"):
-        own = getattr(args, f"{part}_embed_dim", dim)
-        setattr(args, f"{part}_embed_dim", own)
-        setattr(args, f"{part}_ffn_embed_dim", getattr(args, f"{part}_ffn_embed_dim", 4 * own))
         setattr(args, f"{part}_layers", getattr(args, f"{part}_layers", layers))
         setattr(args, f"{part}_attention_heads", getattr(args, f"{part}_attention_heads", heads))
     criss_large_architecture(args)

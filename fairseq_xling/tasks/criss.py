@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from fairseq import utils
 from fairseq.data import Dictionary, FairseqDataset, LanguagePairDataset, ListDataset
 from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask, register_task
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairseq_xling.data.language_tokens import LanguageTokens, complete_dictionary
 from fairseq_xling.data.pairs import Shard, load_dictionary
@@ -20,7 +21,7 @@ from fairseq_xling.data.sentences import Pieces, load_pieces
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.languages import Pair, parse_languages
 from fairseq_xling.models._checkpoints import weights_hash
-from fairseq_xling.models._errors import user_errors
+from fairseq_xling.models._errors import pass_on_exit_code, user_errors
 from fairseq_xling.models._loading import Training, as_criss, training_of
 from fairseq_xling.models.criss import shared_beams
 from fairseq_xling.tasks._agreement import agree, agree_with_start
@@ -29,6 +30,7 @@ from fairseq_xling.tasks._directions import chosen_directions
 from fairseq_xling.tasks._validation import Validation
 
 logger = logging.getLogger(__name__)
+pass_on_exit_code()
 
 
 @register_task("criss", dataclass=CrissTaskConfig)
@@ -63,7 +65,11 @@ class CrissTask(FairseqTask):
             if cfg.criss_temperature <= 0:
                 raise ConfigError(f"--criss-temperature must be above 0, but is {cfg.criss_temperature}. 1 is plain.")
             named = parse_languages(cfg.criss_langs) if cfg.criss_langs else None
-            dictionary, where = load_dictionary(utils.split_paths(cfg.data)[0], named)
+            folders = utils.split_paths(cfg.data)
+            missing = [folder for folder in folders if not os.path.isdir(folder)]
+            if missing:
+                raise CorpusError(f"DATA folder {', '.join(missing)} does not exist. Check the path.")
+            dictionary, where = load_dictionary(folders[0], named)
             languages = complete_dictionary(dictionary, named, where)
             tokens = LanguageTokens(dictionary, languages, cfg.criss_source_token)
             logger.info("criss | %d symbols, languages %s", len(dictionary), ",".join(languages))
@@ -196,7 +202,7 @@ class CrissTask(FairseqTask):
     ) -> tuple[Tensor, int, dict[str, Any]]:
         if update_num == 0 and not self._hashed:
             # Every round must start from the original checkpoint (CRISS, algorithm 2); this line shows from which.
-            logger.info("criss | weights before update 1: %s", weights_hash(getattr(model, "module", model)))
+            logger.info("criss | weights before update 1: %s", weights_hash(unwrapped(model)))
             self._hashed = True
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
@@ -205,7 +211,7 @@ class CrissTask(FairseqTask):
 
     def valid_step(self, sample: Any, model: Any, criterion: Any) -> tuple[Tensor, int, dict[str, Any]]:
         loss, sample_size, logged = super().valid_step(sample, model, criterion)
-        logged.update(self.validation.statistics(self, sample, getattr(model, "module", model), logged))
+        logged.update(self.validation.statistics(self, sample, unwrapped(model), logged))
         return loss, sample_size, logged
 
     def reduce_metrics(self, logging_outputs: list[dict[str, Any]], criterion: Any) -> None:
@@ -262,3 +268,10 @@ class CrissTask(FairseqTask):
             prefix_tokens = prefix_tokens.to(source.device)
         with torch.no_grad(), shared_beams(models, getattr(generator, "beam_size", 1)):
             return generator.generate(models, sample, prefix_tokens=prefix_tokens, constraints=constraints)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside what fairseq and torch wrap around it to train it in several processes."""
+    while isinstance(inner := getattr(model, "module", None), nn.Module):
+        model = inner
+    return model

@@ -45,6 +45,7 @@ def test_what_is_given_stays() -> None:
     args = Namespace(encoder_layers=1, encoder_embed_dim=8, dropout=0.3)
     ARCH_CONFIG_REGISTRY["criss_tiny"](args)
     assert (args.encoder_layers, args.encoder_embed_dim, args.encoder_ffn_embed_dim) == (1, 8, 32)
+    assert (args.decoder_embed_dim, args.decoder_ffn_embed_dim) == (8, 32)
     assert (args.decoder_layers, args.dropout) == (3, 0.3)
 
 

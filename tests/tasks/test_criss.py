@@ -169,6 +169,22 @@ class TestGeneration:
         scorer = found.build_generator([model], Namespace(score_reference=True))
         assert found.tokens.indices <= scorer.symbols_to_strip_from_output
 
+    def test_constrained_to_allowed_tokens(self, folder: Path, model: CrissModel) -> None:
+        found = task(folder, criss_pairs=None, source_lang="aa", target_lang="cc")
+        dataset = found.build_dataset_for_inference([torch.tensor([5, 6, 2])], [3])
+        cc, end = found.tokens.index("cc"), found.target_dictionary.eos()
+        options = Namespace(beam=2, max_len_b=6, min_len=4)
+
+        def allowed(sentence: int, tokens: torch.Tensor) -> list[int]:
+            return [cc] if len(tokens) == 1 else [9, 11, end]
+
+        generator = found.build_generator([model], options, prefix_allowed_tokens_fn=allowed)
+        (candidates,) = found.inference_step(generator, [model], dataset.collater([dataset[0]]))
+        for candidate in candidates:
+            first, *said = candidate["tokens"].tolist()
+            assert first == cc
+            assert set(said) <= {9, 11, end}
+
     def test_an_alignment_on_request(self, folder: Path, model: CrissModel) -> None:
         found = task(folder)
         found.build_generator([model], Namespace(beam=1, print_alignment="hard"))

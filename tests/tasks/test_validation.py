@@ -173,6 +173,14 @@ def test_sums_over_processes(folder: Path, model: CrissModel) -> None:
         assert found[name] == pytest.approx(expected[name], abs=1e-6)
 
 
+def test_an_empty_translation_scores_nothing(folder: Path) -> None:
+    """fairseq's own mBART task counts the language token as a word: an empty output had a BLEU of 17."""
+    task = made(folder)
+    empty = task.tokens.target(torch.tensor([2]), "bb")
+    assert task.validation._text(empty, "unknown") == ""
+    assert task.validation._text(task.tokens.target(torch.tensor([3, 2]), "bb"), "unknown") == "unknown"
+
+
 def test_training_logs_none_of_it(folder: Path) -> None:
     task = made(folder)
     with metrics.aggregate(new_root=True) as found:
