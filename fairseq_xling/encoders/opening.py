@@ -17,7 +17,9 @@ from fairseq_xling.data.pairs import load_dictionary, open_dictionary
 from fairseq_xling.data.sentences import encode_line
 from fairseq_xling.errors import CheckpointError, ConfigError
 from fairseq_xling.files import sha256_file
+from fairseq_xling.models._loading import Training, load_criss, readable, training_at, training_of
 from fairseq_xling.text.pieces import Pieces
+from fairseq_xling_host.checkpoints import load_checkpoint_file
 
 DICTIONARY = "dict.txt"
 # prepare's own, and those of the CRISS and mBART releases.
@@ -95,11 +97,7 @@ class OpenModel:
 def open_model(choice: ModelChoice) -> OpenModel:
     """Find, check and load; every mismatch is a CheckpointError or ConfigError that says the way out."""
     register()
-    from fairseq_xling.models._loading import load_criss, training_at
-
-    if not Path(choice.checkpoint).is_file():
-        raise CheckpointError(f"checkpoint {choice.checkpoint} does not exist. Check the path.")
-    training = training_at(choice.checkpoint)
+    training = _training(choice.checkpoint)
     files = find_files(choice, training.data)
     named = list(choice.languages or training.languages or [])
     if files.dictionary.is_dir():
@@ -122,6 +120,16 @@ def open_model(choice: ModelChoice) -> OpenModel:
         Pieces(files.spm).check_dictionary(where)
     model = load_criss(choice.checkpoint, dictionary).model
     return OpenModel(files, model, LanguageTokens(dictionary, languages, training.source_token or "none"))
+
+
+def _training(checkpoint: str) -> Training:
+    """What the checkpoint says of its training; one in the format of the 2020 releases is read whole for it."""
+    found = training_at(checkpoint)
+    if found != Training():
+        return found
+    with readable(checkpoint):
+        state = load_checkpoint_file(checkpoint)
+    return training_of(state) if isinstance(state, dict) else found
 
 
 def find_files(choice: ModelChoice, data: str | None) -> ModelFiles:

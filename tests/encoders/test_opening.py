@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from references import releases
 from references.written_model import write_checkpoint
 
 from fairseq_xling.encoders.opening import ModelChoice, find_files, open_model
 from fairseq_xling.errors import CheckpointError, ConfigError
+from fairseq_xling.languages import MBART_CC25
 
 
 @pytest.fixture
@@ -123,3 +125,14 @@ def test_no_gpu_is_said(folder):
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match="torch sees no GPU. Use --device cpu"):
         open_model(choice(folder)).move("cuda", "fp32")
+
+
+@pytest.mark.parametrize("options", [releases.mbart_namespace, releases.criss_namespace])
+def test_a_release_with_the_dictionary_beside_it(tmp_path, options):
+    symbols = releases.release_dictionary(tmp_path)
+    releases.write_release(tmp_path / "model.pt", options(), symbols)
+    opened = open_model(choice(tmp_path, spm="none"))
+    assert opened.tokens.languages == MBART_CC25
+    assert opened.tokens.dictionary.symbols == symbols.symbols
+    assert opened.tokens.source_style == "none"
+    assert opened.files.dictionary == tmp_path / "dict.txt"
