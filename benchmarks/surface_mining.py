@@ -39,8 +39,9 @@ def main() -> int:
         print(f"\n{name} ({MiningConfig().signature})\n\n{HEAD}")
         print("\n".join(row for row, _ in rows))
         means = np.mean([numbers for _, numbers in rows], axis=0)
+        seconds = time.perf_counter() - started
         print(f"\nmean P/R: default {means[0]:.3f}/{means[1]:.3f}, best {means[2]:.3f}/{means[3]:.3f}, "
-              f"suggested {means[4]:.3f}/{means[5]:.3f}; {len(rows)} pairs in {time.perf_counter() - started:.0f} s")  # fmt: skip
+              f"suggested {means[4]:.3f}/{means[5]:.3f}; {len(rows)} pairs in {seconds:.0f} s")  # fmt: skip
     return 0
 
 
