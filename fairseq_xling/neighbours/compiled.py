@@ -8,10 +8,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from fairseq_xling.neighbours.certify import LANES
+from fairseq_xling.neighbours.simd import GROUP, exact_cosine, lowest_bit, quick_product, reaching
 
-_GROUP = 32  # products tested together; most groups hold no candidate
-_SPAN = 256  # columns scanned between two looks at the thresholds
+_SPAN = 4 * GROUP  # columns whose vectors stay in the cache while all rows of a block pass by
+_ONE = np.uint64(1)
 
 
 def _compiled(**options: Any) -> Callable[[Any], Any]:
@@ -24,33 +24,6 @@ def _compiled(**options: Any) -> Callable[[Any], Any]:
             return numba.njit(nogil=True, **options)(function)
 
     return decorate
-
-
-@_compiled(fastmath={"reassoc", "contract", "nsz"})
-def _quick_cosine(left, right):  # type: ignore[no-untyped-def]
-    """A float32 dot product in whatever order is fastest; `certify.product_error` bounds it."""
-    total = np.float32(0)
-    for position in range(len(left)):
-        total += left[position] * right[position]
-    return total
-
-
-@_compiled()
-def _exact_cosine(left, right, lanes):  # type: ignore[no-untyped-def]
-    """`certify.pair_cosines` of one pair; `lanes` is working space."""
-    lanes[:] = 0
-    whole = len(left) // LANES * LANES
-    for position in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] += np.float64(left[position + lane]) * np.float64(right[position + lane])
-    for position in range(whole, len(left)):
-        lanes[position - whole] += np.float64(left[position]) * np.float64(right[position])
-    width = LANES // 2
-    while width > 0:
-        for lane in range(width):
-            lanes[lane] += lanes[lane + width]
-        width //= 2
-    return np.float32(lanes[0])
 
 
 @_compiled()
@@ -82,7 +55,7 @@ def seed(block, other_offsets, own, other, corner, lists, space):  # type: ignor
     """Give each row of `block` the exact cosines of its k highest bounds, so that thresholds bite from the start."""
     first, first_other = corner
     cosines, ids = lists
-    best, places, lanes = space
+    best, places = space
     k = min(cosines.shape[1], block.shape[1])
     for i in range(block.shape[0]):
         best[:k] = -np.inf
@@ -98,26 +71,35 @@ def seed(block, other_offsets, own, other, corner, lists, space):  # type: ignor
                 places[place] = j
         for rank in range(k):
             number = first_other + places[rank]
-            cosine = _exact_cosine(own[first + i], other[number], lanes)
+            cosine = exact_cosine(own, first + i, other, number)
             _place(cosines[first + i], ids[first + i], cosine, number)
 
 
 @_compiled()
+def offer_guesses(own, other, cosines, ids, guesses, first):  # type: ignore[no-untyped-def]
+    """Offer row first + i of `own` the exact cosines of its guessed neighbours guesses[i]."""
+    for i in range(len(guesses)):
+        row = first + i
+        for rank in range(guesses.shape[1]):
+            number = guesses[i, rank]
+            _place(cosines[row], ids[row], exact_cosine(own, row, other, number), number)
+
+
+@_compiled()
 def scan(  # type: ignore[no-untyped-def]
-    block, corner, source, target, offsets, slacks, lists, column_thresholds, found, space
+    block, corner, source, target, bound, lists, column_thresholds, found, space
 ):
     """Finish every product of `block` that may reach a list; returns (how many reach a column, how many were finished).
 
-    corner: first row and column of the block. offsets: of all sources and targets. slacks: of the bound and of
-    `_quick_cosine`. lists: the rows' cosines and ids, updated here. column_thresholds [c]: k-th best cosine of each
-    column. found: rows, columns and cosines [r * c] for the columns' lists. space: float32 [2, c], int64 [c], lanes.
+    corner: first row and column of the block. bound: the two sides' offsets and rests, and the slacks of the first
+    and of the refined bound. lists: the rows' cosines and ids, updated here. column_thresholds [c]: k-th best cosine
+    of each column. found: rows, columns and cosines [r * c] for the columns' lists. space: float32 [2, c], int64 [c].
     """
     first_row, first_column = corner
-    source_offsets, target_offsets = offsets
-    slack, quick_slack = slacks
+    source_offsets, target_offsets, source_rest, target_rest, slack, rest_slack = bound
     cosines, ids = lists
     found_rows, found_columns, found_cosines = found
-    floors, picked, lanes = space
+    floors, picked = space
     columns = block.shape[1]
     last = cosines.shape[1] - 1
     for j in range(columns):
@@ -130,18 +112,16 @@ def scan(  # type: ignore[no-untyped-def]
         offset = source_offsets[row]
         for start in range(0, columns, _SPAN):
             stop = min(start + _SPAN, columns)
-            threshold = cosines[row, last]
-            count = _pick(block[i], floors, threshold - offset, offset, start, stop, picked)
+            count = _pick(block, i, floors, cosines[row, last] - offset, offset, start, stop, picked)
             for index in range(count):
                 j = picked[index]
                 column = first_column + j
                 needed = min(cosines[row, last], column_thresholds[j])
-                if block[i, j] < needed - offset + floors[0, j]:
+                upper = block[i, j] + offset + target_offsets[column]
+                if upper + quick_product(source_rest, row, target_rest, column) + rest_slack < needed:
                     continue
                 finished += 1
-                if _quick_cosine(source[row], target[column]) + quick_slack < needed:
-                    continue
-                cosine = _exact_cosine(source[row], target[column], lanes)
+                cosine = exact_cosine(source, row, target, column)
                 if cosine >= cosines[row, last]:
                     _place(cosines[row], ids[row], cosine, column)
                 if cosine >= column_thresholds[j]:
@@ -153,16 +133,18 @@ def scan(  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _pick(values, floors, row_floor, offset, start, stop, picked):  # type: ignore[no-untyped-def]
+def _pick(block, i, floors, row_floor, offset, start, stop, picked):  # type: ignore[no-untyped-def]
     """Write the positions start..stop-1 whose bound may reach the row's or the column's list; returns their number."""
     count = 0
-    for group in range(start, stop, _GROUP):
-        end = min(group + _GROUP, stop)
-        hit = 0
-        for j in range(group, end):
-            hit |= values[j] >= min(row_floor + floors[0, j], floors[1, j] - offset)
-        if hit:
-            for j in range(group, end):
-                picked[count] = j
-                count += values[j] >= min(row_floor + floors[0, j], floors[1, j] - offset)
+    whole = start + (stop - start) // GROUP * GROUP
+    for group in range(start, whole, GROUP):
+        bits = reaching(block, i, floors[0], floors[1], row_floor, offset, group)
+        while bits != 0:
+            picked[count] = group + lowest_bit(bits)
+            count += 1
+            bits &= bits - _ONE
+    for j in range(whole, stop):
+        if block[i, j] >= min(row_floor + floors[0, j], floors[1, j] - offset):
+            picked[count] = j
+            count += 1
     return count

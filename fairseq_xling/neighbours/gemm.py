@@ -56,6 +56,12 @@ def bf16_pays() -> bool:
     return 1.3 * _seconds(_by_speed("bf16")[0], "bf16") < _seconds(_by_speed("fp32")[0], "fp32")
 
 
+def seconds_per_coordinate(precision: str) -> float:
+    """Of one coordinate of one product, on one core, in the fastest way."""
+    rows, columns, width = _PROBE
+    return _seconds(_by_speed(precision)[0], precision) / (rows * columns * width)
+
+
 @cache
 def _by_speed(precision: str) -> tuple[Gemm, ...]:
     usable = [gemm for gemm in _KNOWN[precision] if _runs(gemm, precision)]
@@ -65,11 +71,15 @@ def _by_speed(precision: str) -> tuple[Gemm, ...]:
 @cache
 def _seconds(gemm: Gemm, precision: str) -> float:
     left, right, out = _probe_operands(precision)
-    best = float("inf")
-    for _ in range(_PROBE_REPEATS):
-        started = time.perf_counter()
-        gemm.multiply(left, right, out)
-        best = min(best, time.perf_counter() - started)
+    best, threads = float("inf"), torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the workers
+    try:
+        for _ in range(_PROBE_REPEATS):
+            started = time.perf_counter()
+            gemm.multiply(left, right, out)
+            best = min(best, time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
     return best
 
 

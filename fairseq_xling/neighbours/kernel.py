@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from threading import Lock, local
 from typing import Literal
 
 import numpy as np
@@ -17,14 +15,14 @@ import torch
 from fairseq_xling.configs import at_least, checked, option
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.neighbours import gemm
-from fairseq_xling.neighbours.bounds import as_tensor, bf16_bound, plain_bound
-from fairseq_xling.neighbours.certify import product_error
+from fairseq_xling.neighbours.bounds import as_tensor, bf16_bound, leading_bound, plain_bound
+from fairseq_xling.neighbours.coarse import warm_up
+from fairseq_xling.neighbours.directions import Basis, basis, paying_basis
 from fairseq_xling.neighbours.lists import Float32, Int64, TopLists
-from fairseq_xling.neighbours.sweep import CompiledSweep, Problem, Sweep, TorchSweep
+from fairseq_xling.neighbours.sweep import Problem
+from fairseq_xling.neighbours.workers import Grid, Progress, sweep_all
 
-Progress = Callable[[int], None]
-
-_PROBED_FROM = 1e10  # multiply-adds; a smaller search is over before the fastest product is known
+_TUNED_FROM = 1e10  # multiply-adds; a shorter search is over before the fastest way is known
 _NORM_TOLERANCE = 1e-3
 
 
@@ -39,8 +37,12 @@ class SearchConfig:
     block_rows: int = option(512, "sources of one block of products")
     block_columns: int = option(2048, "targets of one block of products")
 
+    coordinates: int | None = option(
+        None, "leading coordinates that are multiplied before the rest is bounded (default: as many as pay; numba only)"
+    )
+
     def faults(self) -> Iterator[str]:
-        for name in ("k", "threads", "block_rows", "block_columns"):
+        for name in ("k", "threads", "block_rows", "block_columns", "coordinates"):
             yield from at_least(name, getattr(self, name), 1)
 
 
@@ -86,7 +88,6 @@ def search(
     The result does not depend on precision, backend, threads or block sizes. `progress` is told, from any thread but
     one at a time, how many of the n * m products more are done.
     """
-    started = time.perf_counter()
     checked(config)
     left, right = _unit_rows(source, "source"), _unit_rows(target, "target")
     if left.shape[1] != right.shape[1]:
@@ -94,100 +95,69 @@ def search(
             f"source vectors have dimension {left.shape[1]}, target vectors {right.shape[1]}. "
             "Encode both with the same encoder."
         )
-    return _Search(left, right, config, progress).run(started)
+    return _search(left, right, config, progress)
 
 
-class _Search:
-    """One search: sources are rows, targets are columns, blocks of rows go to workers."""
+@dataclass(frozen=True)
+class _Plan:
+    """How this search will be done: the grid of blocks, the precision, and whether it is long enough to be tuned."""
 
-    def __init__(self, source: Float32, target: Float32, config: SearchConfig, progress: Progress | None) -> None:
-        n, m = len(source), len(target)
-        self.config, self.progress, self.progress_lock = config, progress, Lock()
-        self.threads = config.threads or torch.get_num_threads()
-        self.block_rows = max(1, min(config.block_rows, -(-n // self.threads)))
-        self.block_columns = min(config.block_columns, m)
-        probe = float(n) * m * source.shape[1] >= _PROBED_FROM
-        self.precision = config.precision
-        if self.precision == "auto":
-            self.precision = "bf16" if probe and gemm.bf16_pays() else "fp32"
-        self.compiled = _compiled_backend(config.backend)
-        bound = (bf16_bound if self.precision == "bf16" else plain_bound)(source, target)
-        self.gemm = gemm.choose(self.precision, bound.source, bound.target, probe)
-        self.problem = Problem(
-            source,
-            target,
-            bound,
-            TopLists.empty(n, min(config.k, m)),
-            TopLists.empty(m, min(config.k, n)),
-            product_error(source.shape[1], 1 + _NORM_TOLERANCE, 1 + _NORM_TOLERANCE),
-            [Lock() for _ in range(0, m, self.block_columns)],
-        )
-        self.worker = local()
+    grid: Grid
+    precision: str
+    tuned: bool
 
-    def run(self, started: float) -> Neighbours:
-        pool_threads = torch.get_num_threads()
-        workers = list[_Worker]()
-        pool = ThreadPoolExecutor(self.threads, initializer=self._start_worker, initargs=(workers,))
-        try:
-            for _ in pool.map(self._rows, range(0, len(self.problem.source), self.block_rows)):
-                pass  # a fault in a worker, or Ctrl-C, is raised here
-        finally:
-            pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(pool_threads)  # what a new thread starts with
-        rows, columns = self.problem.rows, self.problem.columns
-        seconds = time.perf_counter() - started
-        report = SearchReport(
-            seconds,
-            sum(worker.gemm_seconds for worker in workers) / self.threads,
-            sum(worker.sweep.finished for worker in workers) / (len(rows.ids) * len(columns.ids)),
-            self.precision,
-            self.gemm.name,
-            "numba" if self.compiled else "torch",
-            self.threads,
-            self.block_rows,
-            self.block_columns,
-            self.problem.bound.source.shape[1],
-        )
-        return Neighbours(rows.ids, rows.cosines, columns.ids, columns.cosines, report)
-
-    def _start_worker(self, workers: list[_Worker]) -> None:
-        torch.set_num_threads(1)  # of this thread: the workers themselves are the parallelism
-        self.worker.own = _Worker(self)
-        workers.append(self.worker.own)
-
-    def _rows(self, first_row: int) -> None:
-        self.worker.own.rows(first_row)
+    @classmethod
+    def make(cls, n: int, m: int, dim: int, config: SearchConfig) -> _Plan:
+        threads = config.threads or torch.get_num_threads()
+        tuned = float(n) * m * dim >= _TUNED_FROM
+        precision = config.precision
+        if precision == "auto":
+            precision = "bf16" if tuned and gemm.bf16_pays() else "fp32"
+        rows, columns = max(1, min(config.block_rows, -(-n // threads))), min(config.block_columns, m)
+        return cls(Grid(rows, columns, threads, _compiled_backend(config.backend)), precision, tuned)
 
 
-class _Worker:
-    """One thread's buffers and clocks."""
+def _search(left: Float32, right: Float32, config: SearchConfig, progress: Progress | None) -> Neighbours:
+    started = time.perf_counter()
+    n, m = len(left), len(right)
+    plan = _Plan.make(n, m, left.shape[1], config)
+    chosen = _basis(as_tensor(left), as_tensor(right), plan, config)
+    if chosen is not None:
+        turn = gemm.choose("fp32", as_tensor(left), as_tensor(right), plan.tuned)
+        bound = leading_bound(left, right, chosen, plan.precision, turn, plan.grid.threads)
+    else:
+        bound = (bf16_bound if plan.precision == "bf16" else plain_bound)(left, right)
+    product = gemm.choose(plan.precision, bound.source, bound.target, plan.tuned)
+    problem = Problem(left, right, bound, TopLists.empty(n, min(config.k, m)), TopLists.empty(m, min(config.k, n)))
+    if chosen is not None:
+        warm_up(problem, product, plan.grid)
+    work = sweep_all(problem, product, plan.grid, progress)
+    report = SearchReport(
+        seconds=time.perf_counter() - started,
+        gemm_seconds=work.gemm_seconds,
+        finished=work.finished / (n * m),
+        precision=plan.precision,
+        gemm=product.name,
+        backend="numba" if plan.grid.compiled else "torch",
+        threads=plan.grid.threads,
+        block_rows=plan.grid.block_rows,
+        block_columns=plan.grid.block_columns,
+        coordinates=bound.source.shape[1],
+    )
+    rows, columns = problem.rows, problem.columns
+    return Neighbours(rows.ids, rows.cosines, columns.ids, columns.cosines, report)
 
-    def __init__(self, search: _Search) -> None:
-        self.search, self.gemm_seconds = search, 0.0
-        self.product = torch.empty(search.block_rows * search.block_columns)
-        self.sweep: Sweep = (
-            CompiledSweep(search.problem, search.block_rows, search.block_columns)
-            if search.compiled
-            else TorchSweep(search.problem)
-        )
 
-    def rows(self, first_row: int) -> None:
-        """All products of one block of rows; blocks of rows start at different columns, to wait less for each other."""
-        search, bound = self.search, self.search.problem.bound
-        left = bound.source[first_row : first_row + search.block_rows]
-        blocks = len(search.problem.column_locks)
-        for step in range(blocks):
-            turn = (first_row // search.block_rows + step) % blocks
-            first_column = turn * search.block_columns
-            right = bound.target[first_column : first_column + search.block_columns]
-            started = time.perf_counter()
-            out = self.product[: len(left) * len(right)].view(len(left), len(right))
-            block = search.gemm.multiply(left, right, out)
-            self.gemm_seconds += time.perf_counter() - started
-            self.sweep.block(block, first_row, first_column, search.problem.column_locks[turn])
-            if search.progress is not None:
-                with search.progress_lock:
-                    search.progress(len(left) * len(right))
+def _basis(left: torch.Tensor, right: torch.Tensor, plan: _Plan, config: SearchConfig) -> Basis | None:
+    """Directions for as few coordinates as pay, or as the config says; a short search multiplies all."""
+    dim = left.shape[1]
+    if not plan.grid.compiled or (config.coordinates or 0) >= dim:
+        return None
+    if config.coordinates is not None:
+        return basis(left, right, min(2 * config.coordinates, dim), config.coordinates)
+    if plan.tuned:
+        return paying_basis(left, right, config.k, gemm.seconds_per_coordinate(plan.precision))
+    return None
 
 
 def _compiled_backend(backend: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
 
@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 
 from fairseq_xling.neighbours.bounds import UpperBound
-from fairseq_xling.neighbours.certify import LANES, pair_cosines
+from fairseq_xling.neighbours.certify import pair_cosines
 from fairseq_xling.neighbours.lists import TopLists
 
 Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,6 @@ class Problem:
     bound: UpperBound
     rows: TopLists
     columns: TopLists
-    quick_slack: float
-    column_locks: list[Lock] = field(default_factory=list)
 
 
 class Sweep(Protocol):
@@ -75,7 +74,7 @@ class TorchSweep:
                 mine, theirs = (own, other) if lists is rows else (other, own)
                 self._offer(mine + first_row, theirs + first_column)
 
-    def _offer(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> None:
+    def _offer(self, rows: Int64, columns: Int64) -> None:
         cosines = pair_cosines(self.problem.source, self.problem.target, rows, columns)
         self.problem.rows.offer(rows, columns, cosines)
         self.problem.columns.offer(columns, rows, cosines)
@@ -89,15 +88,14 @@ class CompiledSweep:
         self.problem, self.finished = problem, 0
         most = block_rows * block_columns
         self._found = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.float32)
-        lanes = np.empty(LANES, np.float64)
-        self._space = np.empty((2, block_columns), np.float32), np.empty(block_columns, np.int64), lanes
+        self._space = np.empty((2, block_columns), np.float32), np.empty(block_columns, np.int64)
         longest = max(problem.rows.k, problem.columns.k)
-        self._seed_space = np.empty(longest, np.float32), np.empty(longest, np.int64), lanes
+        self._seed_space = np.empty(longest, np.float32), np.empty(longest, np.int64)
 
     def block(self, bounds: torch.Tensor, first_row: int, first_column: int, lock: Lock) -> None:
         from fairseq_xling.neighbours import compiled
 
-        problem, block = self.problem, bounds.numpy()
+        problem, bound, block = self.problem, self.problem.bound, bounds.numpy()
         last_column = first_column + block.shape[1]
         self._seed(block, first_row, first_column, lock)
         reached, finished = compiled.scan(
@@ -105,8 +103,14 @@ class CompiledSweep:
             (first_row, first_column),
             problem.source,
             problem.target,
-            (problem.bound.source_offsets, problem.bound.target_offsets),
-            (problem.bound.slack, problem.quick_slack),
+            (
+                bound.source_offsets,
+                bound.target_offsets,
+                bound.source_rest,
+                bound.target_rest,
+                bound.slack,
+                bound.rest_slack,
+            ),
             (problem.rows.cosines, problem.rows.ids),
             np.ascontiguousarray(problem.columns.thresholds(first_column, last_column)),
             self._found,
@@ -140,3 +144,10 @@ class CompiledSweep:
                     (columns.cosines, columns.ids),
                     self._seed_space,
                 )
+
+
+def offer_guesses(own: Float32, other: Float32, lists: TopLists, guesses: Int64, first: int) -> None:
+    """Offer each row first, first + 1, ... of `own` its guessed neighbours [r, g] in `other`; needs numba."""
+    from fairseq_xling.neighbours import compiled
+
+    compiled.offer_guesses(own, other, lists.cosines, lists.ids, guesses, first)

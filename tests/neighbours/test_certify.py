@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -10,9 +11,20 @@ from hypothesis import strategies as st
 from references import neighbours as reference
 from references.unit_vectors import Float32, two_sides, unit
 
-from fairseq_xling.neighbours import compiled, gemm
+from fairseq_xling.neighbours import gemm
 from fairseq_xling.neighbours.bounds import UpperBound, bf16_bound, plain_bound
-from fairseq_xling.neighbours.certify import LANES, pair_cosines, product_error
+from fairseq_xling.neighbours.certify import pair_cosines, product_error
+from fairseq_xling.neighbours.simd import exact_cosine, quick_product
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def compiled_cosine(left, i, right, j):  # type: ignore[no-untyped-def]
+    return exact_cosine(left, i, right, j)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def compiled_product(left, i, right, j):  # type: ignore[no-untyped-def]
+    return quick_product(left, i, right, j)
 
 
 @settings(max_examples=60, deadline=None)
@@ -22,12 +34,11 @@ def test_pair_cosines_are_the_loops_bit_for_bit(sides: tuple[Float32, Float32], 
     generator = np.random.default_rng(seed)
     rows, columns = generator.integers(0, len(source), 9), generator.integers(0, len(target), 9)
     found = pair_cosines(source, target, rows, columns)
-    lanes = np.empty(LANES)
     for row, column, cosine in zip(rows, columns, found, strict=True):
         assert cosine == reference.cosine(source[row], target[column])
-        assert cosine == compiled._exact_cosine(source[row], target[column], lanes)
+        assert cosine == compiled_cosine(source, row, target, column)
         assert abs(cosine - source[row].astype(float) @ target[column].astype(float)) <= 1e-7
-        quick = compiled._quick_cosine(source[row], target[column])
+        quick = compiled_product(source, row, target, column)
         assert abs(float(quick) - float(cosine)) <= product_error(source.shape[1], 1.001, 1.001)
 
 

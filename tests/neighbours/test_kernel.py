@@ -23,6 +23,7 @@ CONFIGS = st.builds(
     threads=st.sampled_from([1, 2]),
     block_rows=st.integers(1, 45),
     block_columns=st.integers(1, 45),
+    coordinates=st.none() | st.integers(1, 60),
 )
 
 

@@ -1,0 +1,28 @@
+"""One task a core: threads in which PyTorch itself does not multiply threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+
+def on_all_cores(
+    task: Callable[[int], None], arguments: Iterable[int], threads: int, start: Callable[[], None] | None = None
+) -> None:
+    """Call `task` with each argument in `threads` threads, each of which calls `start` first."""
+
+    def alone() -> None:
+        torch.set_num_threads(1)  # of this thread
+        if start is not None:
+            start()
+
+    torch_threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=alone)
+    try:
+        for _ in pool.map(task, arguments):
+            pass  # a fault in a thread, or Ctrl-C, is raised here
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(torch_threads)  # what threads to come start with
