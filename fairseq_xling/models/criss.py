@@ -108,8 +108,12 @@ class CrissModel(BARTModel):
 
     def upgrade_state_dict_named(self, state_dict: dict[str, Tensor], name: str) -> None:
         add_versions(state_dict)
-        check_rows(state_dict, self.encoder.dictionary)
+        # In pretraining, fairseq adds rows for new languages before the mask's; the projection is to have them too.
+        if self.args.task != "multilingual_denoising":
+            check_rows(state_dict, self.encoder.dictionary)
         super().upgrade_state_dict_named(state_dict, name)
+        if self.decoder.share_input_output_embed:
+            state_dict["decoder.output_projection.weight"] = state_dict["decoder.embed_tokens.weight"]
 
     def load_state_dict(self, state_dict: dict[str, Tensor], *args: Any, **kwargs: Any) -> Any:
         """As fairseq's, with a checkpoint that does not fit told in one line (CheckpointError)."""

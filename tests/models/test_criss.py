@@ -194,6 +194,18 @@ class TestLoading:
         with pytest.raises(CheckpointError, match=r"27 rows of embeddings, but the dictionary has 28 symbols \(3 lang"):
             small_criss.model().load_state_dict(state)
 
+    def test_pretraining_with_one_more_language(self) -> None:
+        """The old rows keep their symbols, the mask stays last, the new language lies before it."""
+        known = small_criss.model().state_dict()
+        more = small_criss.dictionary(languages=("aa", "bb", "cc", "dd"))
+        grown = small_criss.model(small_criss.options(task="multilingual_denoising"), more)
+        grown.load_state_dict(dict(known))
+        rows, before = grown.encoder.embed_tokens.weight, known["encoder.embed_tokens.weight"]
+        assert torch.equal(rows[:-2], before[:-1])
+        assert torch.equal(rows[more.index("<mask>")], before[-1])
+        assert rows[more.index("[dd]")].abs().sum() > 0
+        assert grown.decoder.output_projection.weight is grown.decoder.embed_tokens.weight
+
     def test_other_sizes(self) -> None:
         state = small_criss.model(small_criss.options(encoder_ffn_embed_dim=8)).state_dict()
         with pytest.raises(CheckpointError, match=r"encoder\.layers\.0\.fc1\.weight.*more like it.*--arch"):

@@ -38,7 +38,8 @@ def options(arch: str = "criss_tiny", **others: object) -> Namespace:
     """An architecture's options with 16 dimensions, 2 + 2 layers, 2 heads and without dropout unless said otherwise."""
     small = {"encoder_embed_dim": 16, "decoder_embed_dim": 16, "encoder_layers": 2, "decoder_layers": 2}
     small |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_source_positions": 64}
-    args = Namespace(arch=arch, task="criss", **{**small, "max_target_positions": 64, "dropout": 0.0, **others})
+    small |= {"max_target_positions": 64, "dropout": 0.0, "arch": arch, "task": "criss"}
+    args = Namespace(**{**small, **others})
     ARCH_CONFIG_REGISTRY[arch](args)
     return args
 
