@@ -24,6 +24,7 @@ Float32 = npt.NDArray[np.float32]
 
 # Rounding of centred unit vectors (length at most 2), of their offsets (at most 2) and of sums of these, in float32.
 _OFFSET_ERROR = 64 * FP32_UNIT
+_UNIT = 1.01  # no unit vector is longer
 _MEAN_ROWS = 8192  # enough for a mean; any other vector would do
 _TURNED_ROWS = 1024  # at a time, on one core
 
@@ -34,7 +35,7 @@ class UpperBound:
 
     The first bound is source[i].target[j], as the block product gives it, + source_offsets[i] + target_offsets[j].
     `source` [n, w] and `target` [m, w] are float32 or bfloat16, `*_rest` [n, v] and [m, v] (v may be 0) and the
-    offsets [n] and [m] float32.
+    offsets [n] and [m] float32. `cosine_slack` bounds the error of a float32 product of the vectors themselves.
     """
 
     source: torch.Tensor
@@ -45,6 +46,7 @@ class UpperBound:
     source_rest: Float32
     target_rest: Float32
     rest_slack: float
+    cosine_slack: float
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def plain_bound(source: Float32, target: Float32) -> UpperBound:
     left, right = as_tensor(source), as_tensor(target)
     slack = product_error(source.shape[1], _longest(left), _longest(right))
     nothing = np.zeros(len(source), np.float32), np.zeros(len(target), np.float32)
-    return UpperBound(left, right, *nothing, slack, no_rest(len(source)), no_rest(len(target)), slack)
+    return UpperBound(left, right, *nothing, slack, no_rest(len(source)), no_rest(len(target)), slack, slack)
 
 
 def bf16_bound(source: Float32, target: Float32) -> UpperBound:
@@ -74,7 +76,7 @@ def bf16_bound(source: Float32, target: Float32) -> UpperBound:
     left, right, error = _to_bf16(left - means[0], right - means[1])
     slack = error + _offset_slack(source.shape[1])
     rests = no_rest(len(source)), no_rest(len(target))
-    return UpperBound(left, right, *_offsets(source, target, means), slack, *rests, slack)
+    return UpperBound(left, right, *_offsets(source, target, means), slack, *rests, slack, _cosine_slack(source))
 
 
 def leading_bound(
@@ -104,7 +106,9 @@ def leading_bound(
         rests[0][:, -1], rests[1][:, -1] = -left[:, -1].float(), right[:, -1].float()
         rest_slack += product_error(rests[0].shape[1], _longest(rests[0]), _longest(rests[1]))
     offsets = _offsets(source, target, means)
-    return UpperBound(left, right, *offsets, slack, rests[0].numpy(), rests[1].numpy(), rest_slack)
+    return UpperBound(
+        left, right, *offsets, slack, rests[0].numpy(), rests[1].numpy(), rest_slack, _cosine_slack(source)
+    )
 
 
 def no_rest(rows: int) -> Float32:
@@ -180,7 +184,11 @@ def _offsets(source: Float32, target: Float32, means: tuple[torch.Tensor, torch.
 
 def _offset_slack(dim: int) -> float:
     """Rounding of both offsets; a mean of unit vectors is no longer than they are."""
-    return _OFFSET_ERROR + 2 * product_error(dim, 1.01, 1.01)
+    return _OFFSET_ERROR + 2 * product_error(dim, _UNIT, _UNIT)
+
+
+def _cosine_slack(vectors: Float32) -> float:
+    return product_error(vectors.shape[1], _UNIT, _UNIT)
 
 
 def _longest(vectors: torch.Tensor) -> float:

@@ -49,7 +49,7 @@ def _coarse(problem: Problem) -> Problem:
     dtype = bound.source.dtype
     nothing = torch.zeros(len(source)).numpy(), torch.zeros(len(target)).numpy()
     rest = no_rest(len(source)), no_rest(len(target))
-    rough = UpperBound(source.to(dtype), target.to(dtype), *nothing, 0.0, *rest, 0.0)
+    rough = UpperBound(source.to(dtype), target.to(dtype), *nothing, 0.0, *rest, 0.0, 0.0)
     keep = [min(_GUESSES * lists.k, len(other)) for lists, other in ((problem.rows, target), (problem.columns, source))]
     lists = TopLists.empty(len(source), keep[0]), TopLists.empty(len(target), keep[1])
     return Problem(source.numpy(), target.numpy(), rough, *lists)

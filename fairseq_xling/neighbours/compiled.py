@@ -7,21 +7,36 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
 
 from fairseq_xling.neighbours.simd import GROUP, exact_cosine, lowest_bit, quick_product, reaching
 
 _SPAN = 4 * GROUP  # columns whose vectors stay in the cache while all rows of a block pass by
+_SEED_COLUMNS = 512
 _ONE = np.uint64(1)
 
 
-def _compiled(**options: Any) -> Callable[[Any], Any]:
-    """numba's njit without the interpreter lock, kept on disk where there is a folder that can be written."""
+# Read-only stands for what may be a memory map; an array that can be written is taken as well.
+_MATRIX, _FIXED_MATRIX = numba.float32[:, ::1], types.Array(numba.float32, 2, "C", readonly=True)
+_VECTOR, _FIXED_VECTOR = numba.float32[::1], types.Array(numba.float32, 1, "C", readonly=True)
+_NUMBERS, _NUMBER_MATRIX, _INT = numba.int64[::1], numba.int64[:, ::1], numba.int64
+_LISTS, _CORNER = types.Tuple((_MATRIX, _NUMBER_MATRIX)), types.UniTuple(_INT, 2)
+_FOUND = types.Tuple((_NUMBERS, _NUMBERS, _VECTOR))
+_BOUND = types.Tuple((_FIXED_VECTOR,) * 2 + (_FIXED_MATRIX,) * 2 + (numba.float64,) * 3)
+
+
+def _compiled(*signature: Any) -> Callable[[Any], Any]:
+    """numba's njit without the interpreter lock, kept on disk where there is a folder that can be written.
+
+    With a signature it compiles at once (or reads what was kept), and never again for another kind of array.
+    """
+    given = [signature] if signature else []
 
     def decorate(function: Any) -> Any:
         try:
-            return numba.njit(nogil=True, cache=True, **options)(function)
+            return numba.njit(*given, nogil=True, cache=True)(function)
         except RuntimeError:  # a read-only installation without a home: numba finds no folder for its cache
-            return numba.njit(nogil=True, **options)(function)
+            return numba.njit(*given, nogil=True)(function)
 
     return decorate
 
@@ -42,7 +57,7 @@ def _place(cosines, ids, cosine, number):  # type: ignore[no-untyped-def]
     ids[place] = number
 
 
-@_compiled()
+@_compiled(_MATRIX, _NUMBER_MATRIX, _INT, _NUMBERS, _NUMBERS, _VECTOR, _INT)
 def place_all(cosines, ids, first, rows, numbers, found, count):  # type: ignore[no-untyped-def]
     """Offer `count` (row, number, cosine) triples to the lists of rows first, first + 1, ..."""
     for index in range(count):
@@ -50,16 +65,17 @@ def place_all(cosines, ids, first, rows, numbers, found, count):  # type: ignore
         _place(cosines[row], ids[row], found[index], numbers[index])
 
 
-@_compiled()
+@_compiled(_MATRIX, _FIXED_VECTOR, _FIXED_MATRIX, _FIXED_MATRIX, _CORNER, _LISTS, types.Tuple((_VECTOR, _NUMBERS)))
 def seed(block, other_offsets, own, other, corner, lists, space):  # type: ignore[no-untyped-def]
-    """Give each row of `block` the exact cosines of its k highest bounds, so that thresholds bite from the start."""
+    """Give each row of `block` exact cosines of its highest bounds (in part of it), so that thresholds bite at once."""
     first, first_other = corner
     cosines, ids = lists
     best, places = space
     k = min(cosines.shape[1], block.shape[1])
+    columns = min(max(k, _SEED_COLUMNS), block.shape[1])
     for i in range(block.shape[0]):
         best[:k] = -np.inf
-        for j in range(block.shape[1]):
+        for j in range(columns):
             value = block[i, j] + other_offsets[first_other + j]
             if value > best[k - 1]:
                 place = k - 1
@@ -75,7 +91,7 @@ def seed(block, other_offsets, own, other, corner, lists, space):  # type: ignor
             _place(cosines[first + i], ids[first + i], cosine, number)
 
 
-@_compiled()
+@_compiled(_FIXED_MATRIX, _FIXED_MATRIX, _MATRIX, _NUMBER_MATRIX, _NUMBER_MATRIX, _INT)
 def offer_guesses(own, other, cosines, ids, guesses, first):  # type: ignore[no-untyped-def]
     """Offer row first + i of `own` the exact cosines of its guessed neighbours guesses[i]."""
     for i in range(len(guesses)):
@@ -86,17 +102,46 @@ def offer_guesses(own, other, cosines, ids, guesses, first):  # type: ignore[no-
 
 
 @_compiled()
+def _pick(block, i, floors, row_floor, offset, start, stop, picked):  # type: ignore[no-untyped-def]
+    """Write the positions start..stop-1 whose bound may reach the row's or the column's list; returns their number."""
+    count = 0
+    whole = start + (stop - start) // GROUP * GROUP
+    for group in range(start, whole, GROUP):
+        bits = reaching(block, i, floors[0], floors[1], row_floor, offset, group)
+        while bits != 0:
+            picked[count] = group + lowest_bit(bits)
+            count += 1
+            bits &= bits - _ONE
+    for j in range(whole, stop):
+        if block[i, j] >= min(row_floor + floors[0, j], floors[1, j] - offset):
+            picked[count] = j
+            count += 1
+    return count
+
+
+@_compiled(
+    _MATRIX,
+    _CORNER,
+    _FIXED_MATRIX,
+    _FIXED_MATRIX,
+    _BOUND,
+    _LISTS,
+    _VECTOR,
+    _FOUND,
+    types.Tuple((_MATRIX, _NUMBERS)),
+)
 def scan(  # type: ignore[no-untyped-def]
     block, corner, source, target, bound, lists, column_thresholds, found, space
 ):
     """Finish every product of `block` that may reach a list; returns (how many reach a column, how many were finished).
 
     corner: first row and column of the block. bound: the two sides' offsets and rests, and the slacks of the first
-    and of the refined bound. lists: the rows' cosines and ids, updated here. column_thresholds [c]: k-th best cosine
-    of each column. found: rows, columns and cosines [r * c] for the columns' lists. space: float32 [2, c], int64 [c].
+    bound, of the refined one and of a float32 cosine. lists: the rows' cosines and ids, updated here.
+    column_thresholds [c]: k-th best cosine of each column. found: rows, columns and cosines [r * c] for the columns'
+    lists. space: float32 [2, c], int64 [c].
     """
     first_row, first_column = corner
-    source_offsets, target_offsets, source_rest, target_rest, slack, rest_slack = bound
+    source_offsets, target_offsets, source_rest, target_rest, slack, rest_slack, quick_slack = bound
     cosines, ids = lists
     found_rows, found_columns, found_cosines = found
     floors, picked = space
@@ -121,6 +166,8 @@ def scan(  # type: ignore[no-untyped-def]
                 if upper + quick_product(source_rest, row, target_rest, column) + rest_slack < needed:
                     continue
                 finished += 1
+                if quick_product(source, row, target, column) + quick_slack < needed:
+                    continue
                 cosine = exact_cosine(source, row, target, column)
                 if cosine >= cosines[row, last]:
                     _place(cosines[row], ids[row], cosine, column)
@@ -130,21 +177,3 @@ def scan(  # type: ignore[no-untyped-def]
                     found_cosines[reached] = cosine
                     reached += 1
     return reached, finished
-
-
-@_compiled()
-def _pick(block, i, floors, row_floor, offset, start, stop, picked):  # type: ignore[no-untyped-def]
-    """Write the positions start..stop-1 whose bound may reach the row's or the column's list; returns their number."""
-    count = 0
-    whole = start + (stop - start) // GROUP * GROUP
-    for group in range(start, whole, GROUP):
-        bits = reaching(block, i, floors[0], floors[1], row_floor, offset, group)
-        while bits != 0:
-            picked[count] = group + lowest_bit(bits)
-            count += 1
-            bits &= bits - _ONE
-    for j in range(whole, stop):
-        if block[i, j] >= min(row_floor + floors[0, j], floors[1, j] - offset):
-            picked[count] = j
-            count += 1
-    return count

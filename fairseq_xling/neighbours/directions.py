@@ -20,7 +20,7 @@ _LARGEST_SHARE = 5 / 8  # of the dimension: more directions never paid
 # Costs on one core in nanoseconds, measured on AVX-512 processors; only their ratios matter.
 _PICKED = 6.0  # a pair that the first bound leaves
 _REFINED = 0.08  # one more coordinate of it
-_FINISHED = 0.20  # one coordinate of a pair that the second bound leaves, too
+_FINISHED = 0.15  # one coordinate of a pair that the second bound leaves, too
 _THRESHOLDS_RISE = 1.4  # early blocks meet lower thresholds than the final ones
 
 

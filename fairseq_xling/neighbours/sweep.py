@@ -110,6 +110,7 @@ class CompiledSweep:
                 bound.target_rest,
                 bound.slack,
                 bound.rest_slack,
+                bound.cosine_slack,
             ),
             (problem.rows.cosines, problem.rows.ids),
             np.ascontiguousarray(problem.columns.thresholds(first_column, last_column)),
