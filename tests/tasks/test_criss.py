@@ -11,7 +11,9 @@ import pytest
 import torch
 from fairseq import checkpoint_utils
 from fairseq.criterions.label_smoothed_cross_entropy import LabelSmoothedCrossEntropyCriterion
-from fairseq.data import LanguagePairDataset
+from fairseq.data import LanguagePairDataset, indexed_dataset
+from fairseq.options import get_training_parser, parse_args_and_arch
+from fairseq.tasks import setup_task
 from references import releases, small_criss
 
 from fairseq_xling.data.sampling import SampledDirections, SeparateDirections
@@ -130,6 +132,33 @@ class TestData:
             found.get_batch_iterator(
                 found.dataset("train"), max_tokens=50, max_positions=(1, 9), ignore_invalid_inputs=True
             )
+
+
+def test_batches_are_those_of_the_release(folder: Path) -> None:
+    """CRISS was trained with fairseq's translation_multi_simple_epoch and --decoder-langtok: the same ids come out."""
+    symbols = small_criss.dictionary()
+    for language in ("aa", "bb"):
+        (folder / f"dict.{language}.txt").write_bytes((folder / "dict.txt").read_bytes())
+        text = folder / f"train.aa-bb.{language}"
+        builder = indexed_dataset.make_builder(f"{text}.bin", impl="mmap", vocab_size=len(symbols))
+        for line in text.read_text(encoding="utf-8").splitlines():
+            builder.add_item(symbols.encode_line(line, add_if_not_exist=False))
+        builder.finalize(f"{text}.idx")
+    arguments = [str(folder), "--task", "translation_multi_simple_epoch", "--langs", "aa,bb,cc", "--arch", "mbart_base"]
+    arguments += ["--lang-pairs", "aa-bb,bb-aa", "--decoder-langtok", "--lang-tok-style", "mbart"]
+    arguments += ["--sampling-method", "concat", "--max-tokens", "100"]
+    theirs = setup_task(parse_args_and_arch(get_training_parser("translation_multi_simple_epoch"), arguments))
+    ours = task(folder, criss_pairs="aa-bb", dataset_impl=None)
+    assert ours.source_dictionary.indices == theirs.source_dictionary.indices
+    batches = []
+    for found in (theirs, ours):
+        found.load_dataset("train", combine=True)
+        dataset = found.dataset("train")
+        batches.append(dataset.collater([dataset[i] for i in range(len(dataset))]))
+    assert batches[0]["target"].size(0) == 10
+    for name, rows in (("target", None), ("src_tokens", "net_input"), ("prev_output_tokens", "net_input")):
+        first, second = ((batch[rows] if rows else batch)[name].tolist() for batch in batches)
+        assert sorted(first) == sorted(second), name
 
 
 class TestGeneration:
