@@ -16,7 +16,7 @@ VAGUE = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "man
 # Methods whose parameters fairseq decides, because they override one of its own.
 DICTATED = {"fairseq_xling/models/_attention.py forward"}
 # A function that is compiled takes arrays and numbers; there is no config that it could take instead.
-COMPILERS = {"_compiled", "njit"}
+COMPILERS = {"_compiled", "njit", "intrinsic"}
 
 
 def too_large(path: Path) -> Iterator[str]:
