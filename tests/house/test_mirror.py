@@ -13,6 +13,11 @@ OTHER_TESTS = {"house", "plugin", "slurm", "browser", "oracles", "references"}
 NO_TEST = {
     "__main__.py": "every test in tests/cli starts it",
     "tasks/__init__.py": "tests/plugin/test_user_dir.py",
+    # One search in four files: test_kernel.py runs each of its backends, precisions and grids against loops.
+    "neighbours/coarse.py": "tests/neighbours/test_kernel.py",
+    "neighbours/compiled.py": "tests/neighbours/test_kernel.py",
+    "neighbours/sweep.py": "tests/neighbours/test_kernel.py",
+    "neighbours/workers.py": "tests/neighbours/test_kernel.py",
 }
 # Test files of the host layer are named after what it mends, not after its modules.
 HOST_TESTS = "host"

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from references import neighbours as reference
 from references.unit_vectors import Float32, two_sides, unit
 
-from fairseq_xling.neighbours import gemm
-from fairseq_xling.neighbours.bounds import UpperBound, bf16_bound, plain_bound
 from fairseq_xling.neighbours.certify import pair_cosines, product_error
 from fairseq_xling.neighbours.simd import exact_cosine, quick_product
 
@@ -48,18 +44,3 @@ def test_pair_cosines_do_not_depend_on_their_company() -> None:
     together = pair_cosines(rows, rows[::-1], ids, ids)
     alone = [pair_cosines(rows, rows[::-1], ids[i : i + 1], ids[i : i + 1])[0] for i in range(0, 3000, 331)]
     assert together[::331].tolist() == alone
-
-
-@pytest.mark.parametrize("make", [plain_bound, bf16_bound])
-@settings(max_examples=60, deadline=None)
-@given(sides=two_sides(longest=300))
-def test_no_cosine_exceeds_its_upper_bound(make: object, sides: tuple[Float32, Float32]) -> None:
-    source, target = sides
-    bound: UpperBound = make(source, target)  # type: ignore[operator]
-    precision = "bf16" if bound.source.dtype == torch.bfloat16 else "fp32"
-    product = gemm.choose(precision, bound.source, bound.target, probe=False)
-    upper = product.multiply(bound.source, bound.target, torch.empty(len(source), len(target))).numpy()
-    upper = upper + bound.source_offsets[:, None] + bound.target_offsets[None, :] + bound.slack
-    exact = source.astype(np.float64) @ target.astype(np.float64).T
-    assert (exact <= upper).all()
-    assert (upper - exact).max() < 0.1

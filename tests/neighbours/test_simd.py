@@ -1,0 +1,37 @@
+"""The loops in vector instructions, against plain ones; `exact_cosine` and `quick_product` are in test_certify.py."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairseq_xling.neighbours.simd import GROUP, lowest_bit, reaching
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def compiled_reaching(values, row, row_floors, column_floors, row_floor, offset, first):  # type: ignore[no-untyped-def]
+    return reaching(values, row, row_floors, column_floors, row_floor, offset, first)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def compiled_lowest_bit(bits):  # type: ignore[no-untyped-def]
+    return lowest_bit(bits)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2))
+def test_bits_say_which_products_reach_a_list(seed: int, row: int) -> None:
+    generator = np.random.default_rng(seed)
+    values, floors = generator.integers(-4, 5, (3, 3 * GROUP)), generator.integers(-4, 5, (2, 3 * GROUP))
+    values, floors = values.astype(np.float32), floors.astype(np.float32)
+    row_floor, offset = np.float32(generator.integers(-2, 3)), np.float32(generator.integers(-2, 3))
+    bits = int(compiled_reaching(values, row, floors[0], floors[1], row_floor, offset, GROUP))
+    places = range(GROUP, 2 * GROUP)
+    expected = [values[row, j] >= min(floors[0, j] + row_floor, floors[1, j] - offset) for j in places]
+    assert [bool(bits >> b & 1) for b in range(GROUP)] == expected
+
+
+@given(st.integers(1, 2**64 - 1))
+def test_lowest_bit(bits: int) -> None:
+    assert compiled_lowest_bit(np.uint64(bits)) == (bits & -bits).bit_length() - 1
