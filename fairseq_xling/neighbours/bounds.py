@@ -1,4 +1,4 @@
-"""Upper bounds of all cosines from one matrix product: what is multiplied, and how much may be missing from it.
+"""Upper bounds of all cosines: first from one matrix product, then from a product of 8-bit codes for what is left.
 
 Notation: x = p + Qa + e with p a side's mean, Q orthonormal directions, a = Q'(x - p) and e orthogonal to Q. Then
 x.y = (x - p).(y - q) + x.q + p.y - p.q with (x - p).(y - q) = a.b + e.f <= a.b + |e||f| (Cauchy-Schwarz). The lengths
@@ -8,7 +8,6 @@ means and any basis; everything that rounding can add is in the slack.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +15,10 @@ import numpy.typing as npt
 import torch
 
 from fairseq_xling.neighbours.certify import BF16_UNIT, FP32_UNIT, accumulation, bf16_output_error, product_error
+from fairseq_xling.neighbours.codes import Codes, code_rows, code_slack, empty_codes, no_codes
 from fairseq_xling.neighbours.directions import Basis
 from fairseq_xling.neighbours.gemm import Gemm
+from fairseq_xling.neighbours.tensors import as_tensor, longest
 from fairseq_xling.neighbours.threads import on_all_cores
 
 Float32 = npt.NDArray[np.float32]
@@ -31,11 +32,11 @@ _TURNED_ROWS = 1024  # at a time, on one core
 
 @dataclass(frozen=True)
 class UpperBound:
-    """For all pairs cos(i, j) <= first bound + slack, and <= first bound + source_rest[i].target_rest[j] + rest_slack.
+    """For every pair: cos(i, j) <= product + offsets + slack, and <= code product + offsets + code_slack.
 
-    The first bound is source[i].target[j], as the block product gives it, + source_offsets[i] + target_offsets[j].
-    `source` [n, w] and `target` [m, w] are float32 or bfloat16, `*_rest` [n, v] and [m, v] (v may be 0) and the
-    offsets [n] and [m] float32. `cosine_slack` bounds the error of a float32 product of the vectors themselves.
+    The product is source[i].target[j] as a block product gives it, the offsets source_offsets[i] + target_offsets[j],
+    the code product that of `codes`. `source` [n, w] and `target` [m, w] are float32 or bfloat16, offsets [n] and [m]
+    float32. Codes without columns bound nothing: the first bound is tight then.
     """
 
     source: torch.Tensor
@@ -43,27 +44,17 @@ class UpperBound:
     source_offsets: Float32
     target_offsets: Float32
     slack: float
-    source_rest: Float32
-    target_rest: Float32
-    rest_slack: float
-    cosine_slack: float
-
-
-@dataclass(frozen=True)
-class _Turned:
-    """One side in a basis: leading coordinates and what they leave out [n, leading + 1], the rest [n, v], lengths."""
-
-    leading: torch.Tensor
-    rest: torch.Tensor
-    longest: float
+    source_codes: Codes
+    target_codes: Codes
+    code_slack: float
 
 
 def plain_bound(source: Float32, target: Float32) -> UpperBound:
     """The float32 product itself: only its rounding is missing."""
     left, right = as_tensor(source), as_tensor(target)
-    slack = product_error(source.shape[1], _longest(left), _longest(right))
     nothing = np.zeros(len(source), np.float32), np.zeros(len(target), np.float32)
-    return UpperBound(left, right, *nothing, slack, no_rest(len(source)), no_rest(len(target)), slack, slack)
+    slack = product_error(source.shape[1], longest(left), longest(right))
+    return UpperBound(left, right, *nothing, slack, no_codes(len(source)), no_codes(len(target)), 0.0)
 
 
 def bf16_bound(source: Float32, target: Float32) -> UpperBound:
@@ -75,8 +66,8 @@ def bf16_bound(source: Float32, target: Float32) -> UpperBound:
     means = left[:_MEAN_ROWS].mean(dim=0), right[:_MEAN_ROWS].mean(dim=0)
     left, right, error = _to_bf16(left - means[0], right - means[1])
     slack = error + _offset_slack(source.shape[1])
-    rests = no_rest(len(source)), no_rest(len(target))
-    return UpperBound(left, right, *_offsets(source, target, means), slack, *rests, slack, _cosine_slack(source))
+    codes = no_codes(len(source)), no_codes(len(target))
+    return UpperBound(left, right, *_offsets(source, target, means), slack, *codes, 0.0)
 
 
 def leading_bound(
@@ -86,73 +77,51 @@ def leading_bound(
     means = basis.source_mean, basis.target_mean
     turning = _turning_error(basis.directions)
     sides = [
-        _turned(as_tensor(vectors), mean, basis, turning, (turn, threads))
+        _turned(as_tensor(vectors), mean, basis.directions, turning, (turn, threads))
         for vectors, mean in zip((source, target), means, strict=True)
     ]
-    lengths = sides[0].longest, sides[1].longest
+    (left, left_codes, left_length), (right, right_codes, right_length) = sides
     # a.b - a'.b' = (a - a').b + a'.(b - b') for turned coordinates a' that are off by at most turning * length.
-    slack = turning * (2 + turning) * lengths[0] * lengths[1] + _offset_slack(source.shape[1])
-    left, right = sides[0].leading, sides[1].leading
+    slack = turning * (2 + turning) * left_length * right_length + _offset_slack(source.shape[1])
     if precision == "bf16":
         for part in (left, right):
             part[:, -1] *= 1 + 4 * BF16_UNIT  # the length stays an upper bound when it is rounded
         left, right, error = _to_bf16(left, right)
         slack += error
     else:
-        slack += product_error(left.shape[1], _longest(left), _longest(right))
-    rests, rest_slack = [side.rest for side in sides], slack
-    if rests[0].shape[1]:
-        # The last column takes back what the first bound adds for all coordinates but the leading ones.
-        rests[0][:, -1], rests[1][:, -1] = -left[:, -1].float(), right[:, -1].float()
-        rest_slack += product_error(rests[0].shape[1], _longest(rests[0]), _longest(rests[1]))
-    offsets = _offsets(source, target, means)
-    return UpperBound(
-        left, right, *offsets, slack, rests[0].numpy(), rests[1].numpy(), rest_slack, _cosine_slack(source)
-    )
+        slack += product_error(left.shape[1], longest(left), longest(right))
+    coded = code_slack(left_codes, right_codes, left_length, right_length) + _offset_slack(source.shape[1])
+    return UpperBound(left, right, *_offsets(source, target, means), slack, left_codes, right_codes, coded)
 
 
-def no_rest(rows: int) -> Float32:
-    """The rest [rows, 0] of a bound that is not refined."""
-    return np.empty((rows, 0), np.float32)
-
-
-def as_tensor(vectors: Float32) -> torch.Tensor:
-    """The same memory as a tensor, which nothing writes to: the array may be a read-only memory map."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(vectors)
-
-
-def _turned(vectors: torch.Tensor, mean: torch.Tensor, basis: Basis, turning: float, by: tuple[Gemm, int]) -> _Turned:
-    """Coordinates of all rows in the basis, with upper bounds of the lengths that the leading ones, and all, miss."""
-    n, total, leading = len(vectors), basis.directions.shape[1], basis.leading
-    more = total - leading
-    first, rest = torch.empty(n, leading + 1), torch.empty(n, more + 2 if more else 0)
+def _turned(
+    vectors: torch.Tensor, mean: torch.Tensor, directions: torch.Tensor, turning: float, by: tuple[Gemm, int]
+) -> tuple[torch.Tensor, Codes, float]:
+    """Leading coordinates with the length they miss [n, w + 1], codes of the centred rows, and the longest of these."""
+    n, width = len(vectors), directions.shape[1]
+    turned, codes = torch.empty(n, width + 1), empty_codes(n, vectors.shape[1])
     lengths, fuzz = torch.empty(n), 4 * accumulation(vectors.shape[1])
     turn, threads = by
-    directions = basis.directions.T.contiguous()
+    rows_of_directions = directions.T.contiguous()
 
     def turn_rows(start: int) -> None:
         rows = slice(start, start + _TURNED_ROWS)
         centred = vectors[rows] - mean
-        turned = turn.multiply(centred, directions, torch.empty(len(centred), total))
-        length = torch.linalg.vector_norm(centred, dim=1)
-        lengths[rows] = length
-        first[rows, :leading] = turned[:, :leading]
-        first[rows, leading] = _missing(length, turned[:, :leading], turning, fuzz)
-        if more:
-            rest[rows, :more] = turned[:, leading:]
-            rest[rows, more] = _missing(length, turned, turning, fuzz)
+        coordinates = turn.multiply(centred, rows_of_directions, torch.empty(len(centred), width))
+        lengths[rows] = torch.linalg.vector_norm(centred, dim=1) * (1 + fuzz)
+        turned[rows, :width] = coordinates
+        turned[rows, width] = _missing(lengths[rows], coordinates, turning, fuzz)
+        code_rows(codes, rows, centred)
 
     on_all_cores(turn_rows, range(0, n, _TURNED_ROWS), threads)
-    return _Turned(first, rest, float(lengths.max()) * (1 + fuzz))
+    return turned, codes, float(lengths.max())
 
 
-def _missing(length: torch.Tensor, turned: torch.Tensor, turning: float, fuzz: float) -> torch.Tensor:
+def _missing(lengths: torch.Tensor, coordinates: torch.Tensor, turning: float, fuzz: float) -> torch.Tensor:
     """Upper bound of |e| from |x - p| and the turned coordinates: |e|^2 = |x - p|^2 - |a|^2, all rounded outwards."""
-    length = length.double() * (1 + fuzz)
-    seen = torch.linalg.vector_norm(turned, dim=1).double() * (1 - fuzz) - turning * length
-    missed: torch.Tensor = (length.square() - seen.clamp_min(0).square()).clamp_min(0).sqrt()
+    lengths = lengths.double()
+    seen = torch.linalg.vector_norm(coordinates, dim=1).double() * (1 - fuzz) - turning * lengths
+    missed: torch.Tensor = (lengths.square() - seen.clamp_min(0).square()).clamp_min(0).sqrt()
     return missed.float() * (1 + 4 * FP32_UNIT)
 
 
@@ -169,9 +138,9 @@ def _turning_error(directions: torch.Tensor) -> float:
 def _to_bf16(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, float]:
     """Both sides rounded, and a bound on what rounding operands and product can change of any product."""
     short_left, short_right = left.bfloat16(), right.bfloat16()
-    lengths = _longest(short_left.float()), _longest(short_right.float())
+    lengths = longest(short_left.float()), longest(short_right.float())
     # x.y - x'.y' = (x - x').y + x'.(y - y'), each by Cauchy-Schwarz from the rounding errors as they are.
-    rounding = _longest(left - short_left) * _longest(right) + lengths[0] * _longest(right - short_right)
+    rounding = longest(left - short_left) * longest(right) + lengths[0] * longest(right - short_right)
     product = product_error(2 * left.shape[1], *lengths) + bf16_output_error(*lengths)
     return short_left, short_right, rounding + product
 
@@ -185,12 +154,3 @@ def _offsets(source: Float32, target: Float32, means: tuple[torch.Tensor, torch.
 def _offset_slack(dim: int) -> float:
     """Rounding of both offsets; a mean of unit vectors is no longer than they are."""
     return _OFFSET_ERROR + 2 * product_error(dim, _UNIT, _UNIT)
-
-
-def _cosine_slack(vectors: Float32) -> float:
-    return product_error(vectors.shape[1], _UNIT, _UNIT)
-
-
-def _longest(vectors: torch.Tensor) -> float:
-    """The largest row norm, rounded up."""
-    return float(torch.linalg.vector_norm(vectors, dim=1).max()) * (1 + 2 * accumulation(vectors.shape[1]))

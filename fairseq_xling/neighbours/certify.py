@@ -19,6 +19,7 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 LANES = 16  # a vector's element i is summed in lane i mod 16; the lanes are then added pairwise
+CODE_COLUMNS = 64  # the codes of `codes` have a multiple of it
 FP32_UNIT = 2.0**-24
 BF16_UNIT = 2.0**-9
 _TINY = 1e-30  # what gradual underflow, or its absence, can add

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from fairseq_xling.neighbours.bounds import UpperBound, no_rest
+from fairseq_xling.neighbours.bounds import UpperBound
+from fairseq_xling.neighbours.codes import no_codes
 from fairseq_xling.neighbours.gemm import Gemm
 from fairseq_xling.neighbours.lists import TopLists
 from fairseq_xling.neighbours.sweep import Problem, offer_guesses
@@ -48,8 +49,8 @@ def _coarse(problem: Problem) -> Problem:
     source, target = parts
     dtype = bound.source.dtype
     nothing = torch.zeros(len(source)).numpy(), torch.zeros(len(target)).numpy()
-    rest = no_rest(len(source)), no_rest(len(target))
-    rough = UpperBound(source.to(dtype), target.to(dtype), *nothing, 0.0, *rest, 0.0, 0.0)
+    codes = no_codes(len(source)), no_codes(len(target))
+    rough = UpperBound(source.to(dtype), target.to(dtype), *nothing, 0.0, *codes, 0.0)
     keep = [min(_GUESSES * lists.k, len(other)) for lists, other in ((problem.rows, target), (problem.columns, source))]
     lists = TopLists.empty(len(source), keep[0]), TopLists.empty(len(target), keep[1])
     return Problem(source.numpy(), target.numpy(), rough, *lists)

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numba import types
 
-from fairseq_xling.neighbours.simd import GROUP, exact_cosine, lowest_bit, quick_product, reaching
+from fairseq_xling.neighbours.simd import GROUP, code_product, exact_cosine, lowest_bit, reaching
 
 _SPAN = 4 * GROUP  # columns whose vectors stay in the cache while all rows of a block pass by
 _SEED_COLUMNS = 512
@@ -22,7 +22,8 @@ _VECTOR, _FIXED_VECTOR = numba.float32[::1], types.Array(numba.float32, 1, "C", 
 _NUMBERS, _NUMBER_MATRIX, _INT = numba.int64[::1], numba.int64[:, ::1], numba.int64
 _LISTS, _CORNER = types.Tuple((_MATRIX, _NUMBER_MATRIX)), types.UniTuple(_INT, 2)
 _FOUND = types.Tuple((_NUMBERS, _NUMBERS, _VECTOR))
-_BOUND = types.Tuple((_FIXED_VECTOR,) * 2 + (_FIXED_MATRIX,) * 2 + (numba.float64,) * 3)
+_CODES = types.Tuple((numba.int8[:, ::1], _VECTOR))
+_BOUND = types.Tuple((_FIXED_VECTOR,) * 2 + (numba.float64,) + (_CODES,) * 2 + (numba.float64,))
 
 
 def _compiled(*signature: Any) -> Callable[[Any], Any]:
@@ -135,13 +136,15 @@ def scan(  # type: ignore[no-untyped-def]
 ):
     """Finish every product of `block` that may reach a list; returns (how many reach a column, how many were finished).
 
-    corner: first row and column of the block. bound: the two sides' offsets and rests, and the slacks of the first
-    bound, of the refined one and of a float32 cosine. lists: the rows' cosines and ids, updated here.
-    column_thresholds [c]: k-th best cosine of each column. found: rows, columns and cosines [r * c] for the columns'
-    lists. space: float32 [2, c], int64 [c].
+    corner: first row and column of the block. bound: both sides' offsets, the slack, both sides' codes and scales, and
+    their slack. lists: the rows' cosines and ids, updated here. column_thresholds [c]: k-th best cosine of each column.
+    found: rows, columns and cosines [r * c] for the columns' lists. space: float32 [2, c], int64 [c].
     """
     first_row, first_column = corner
-    source_offsets, target_offsets, source_rest, target_rest, slack, rest_slack, quick_slack = bound
+    source_offsets, target_offsets, slack, (source_codes, source_scales), (target_codes, target_scales), code_slack = (
+        bound
+    )
+    coded = source_codes.shape[1] > 0
     cosines, ids = lists
     found_rows, found_columns, found_cosines = found
     floors, picked = space
@@ -162,12 +165,12 @@ def scan(  # type: ignore[no-untyped-def]
                 j = picked[index]
                 column = first_column + j
                 needed = min(cosines[row, last], column_thresholds[j])
-                upper = block[i, j] + offset + target_offsets[column]
-                if upper + quick_product(source_rest, row, target_rest, column) + rest_slack < needed:
-                    continue
+                if coded:
+                    scale = np.float64(source_scales[row]) * target_scales[column]
+                    product = scale * code_product(source_codes, row, target_codes, column)
+                    if product + offset + target_offsets[column] + code_slack < needed:
+                        continue
                 finished += 1
-                if quick_product(source, row, target, column) + quick_slack < needed:
-                    continue
                 cosine = exact_cosine(source, row, target, column)
                 if cosine >= cosines[row, last]:
                     _place(cosines[row], ids[row], cosine, column)

@@ -15,11 +15,13 @@ import torch
 from fairseq_xling.configs import at_least, checked, option
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.neighbours import gemm
-from fairseq_xling.neighbours.bounds import as_tensor, bf16_bound, leading_bound, plain_bound
+from fairseq_xling.neighbours.bounds import bf16_bound, leading_bound, plain_bound
 from fairseq_xling.neighbours.coarse import warm_up
+from fairseq_xling.neighbours.codes import LONGEST_CODED
 from fairseq_xling.neighbours.directions import Basis, basis, paying_basis
 from fairseq_xling.neighbours.lists import Float32, Int64, TopLists
 from fairseq_xling.neighbours.sweep import Problem
+from fairseq_xling.neighbours.tensors import as_tensor
 from fairseq_xling.neighbours.workers import Grid, Progress, sweep_all
 
 _TUNED_FROM = 1e10  # multiply-adds; a shorter search is over before the fastest way is known
@@ -151,10 +153,10 @@ def _search(left: Float32, right: Float32, config: SearchConfig, progress: Progr
 def _basis(left: torch.Tensor, right: torch.Tensor, plan: _Plan, config: SearchConfig) -> Basis | None:
     """Directions for as few coordinates as pay, or as the config says; a short search multiplies all."""
     dim = left.shape[1]
-    if not plan.grid.compiled or (config.coordinates or 0) >= dim:
+    if not plan.grid.compiled or dim > LONGEST_CODED or (config.coordinates or 0) >= dim:
         return None
     if config.coordinates is not None:
-        return basis(left, right, min(2 * config.coordinates, dim), config.coordinates)
+        return basis(left, right, config.coordinates)
     if plan.tuned:
         return paying_basis(left, right, config.k, gemm.seconds_per_coordinate(plan.precision))
     return None

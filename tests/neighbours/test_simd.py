@@ -1,4 +1,4 @@
-"""The loops in vector instructions, against plain ones; `exact_cosine` and `quick_product` are in test_certify.py."""
+"""The loops in vector instructions, against plain ones; `exact_cosine` is in test_certify.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_xling.neighbours.simd import GROUP, lowest_bit, reaching
+from fairseq_xling.neighbours.codes import LONGEST_CODED
+from fairseq_xling.neighbours.simd import GROUP, code_product, lowest_bit, reaching
 
 
 @numba.njit  # type: ignore[untyped-decorator]
@@ -18,6 +19,24 @@ def compiled_reaching(values, row, row_floors, column_floors, row_floor, offset,
 @numba.njit  # type: ignore[untyped-decorator]
 def compiled_lowest_bit(bits):  # type: ignore[no-untyped-def]
     return lowest_bit(bits)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def compiled_code_product(left, i, right, j):  # type: ignore[no-untyped-def]
+    return code_product(left, i, right, j)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.integers(0, 2), st.integers(0, 3))
+def test_code_products_are_sums_of_whole_numbers(seed: int, blocks: int, i: int, j: int) -> None:
+    generator = np.random.default_rng(seed)
+    left, right = (generator.integers(-127, 128, (rows, 64 * blocks), np.int8) for rows in (3, 4))
+    left[0], right[0] = 127, -127
+    assert compiled_code_product(left, i, right, j) == left[i].astype(int) @ right[j].astype(int)
+
+
+def test_the_longest_codes_do_not_overflow() -> None:
+    left = np.full((1, LONGEST_CODED), 127, np.int8)
+    assert compiled_code_product(left, 0, -left, 0) == -(127**2) * LONGEST_CODED
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2))
