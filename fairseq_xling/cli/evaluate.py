@@ -1,10 +1,12 @@
-"""Score vectors or mined pairs against gold; every number comes with the signature of how it was made.
+"""Score vectors, mined pairs or translations against gold; every number comes with the signature of how it was made.
 
   fairseq-xling evaluate tatoeba --source test.fur.npy --target test.eng.npy
   fairseq-xling evaluate tatoeba --folder tatoeba --encoder surface
   fairseq-xling evaluate xsim    --source dev.fur.npy --target dev.eng.npy --source-text dev.fur --target-text dev.eng
   fairseq-xling evaluate bucc    --candidates te.tsv --gold te.gold --tune-candidates tr.tsv --tune-gold tr.gold
   fairseq-xling evaluate pairs   --pairs pairs.tsv --source-ids mono.fur.ids --target-ids mono.eng.ids
+  fairseq-xling evaluate translation --hypothesis out.eng --reference test.eng --source test.fur
+  fairseq-xling evaluate translation --directions directions.tsv --metrics bleu chrf ter
 
 Say `fairseq-xling evaluate WHAT --help` for the options of one; docs/evaluation.md defines every score.
 """
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from fairseq_xling.cli.evaluate_pairs import add_bucc, add_pairs, score_bucc, score_pairs
+from fairseq_xling.cli.evaluate_translation import add_translation, matrices, score_translation
 from fairseq_xling.cli.evaluate_vectors import add_tatoeba, add_xsim, score_tatoeba, score_xsim
 from fairseq_xling.cli.output import emit, emit_json, table
 
@@ -47,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
     scores = list(_KINDS[args.what][1](args))
     if args.json:
         emit_json({"scores": [score.record() for score in scores]})
+    elif args.what == "translation" and args.directions:
+        # Counts of that many texts would bury the scores; --json has them.
+        emit(f"{matrices(scores)}\n\n{_table([score for score in scores if score.pair == '*'] or scores)}")
     else:
         emit(_table(scores))
     return 0
@@ -76,4 +82,9 @@ _KINDS: dict[str, tuple[Add, Run, str]] = {
     "xsim": (add_xsim, score_xsim, "error of the best neighbour by margin"),
     "bucc": (add_bucc, score_bucc, "F1 of candidates against gold pairs, by two kinds of threshold"),
     "pairs": (add_pairs, score_pairs, "precision and recall of mined line pairs against concept numbers"),
+    "translation": (
+        add_translation,
+        score_translation,
+        "BLEU, chrF and TER of one text or of all directions",
+    ),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairseq_xling.cli.inputs import read_sides
+from fairseq_xling.cli.output import note
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.files import read_lines
 from fairseq_xling.neighbours.margin import MARGINS
@@ -56,6 +57,11 @@ def add_tatoeba(parser: argparse.ArgumentParser) -> None:
         help="index: the row found must be the translation's; textual: its text must be equal "
         "(default: both where the texts are given, else index)",
     )
+    group.add_argument(
+        "--unshared",
+        action="store_true",
+        help="also the accuracy of those sentences only that share no word string with their translation",
+    )
 
 
 def score_tatoeba(args: argparse.Namespace) -> Iterable[Score]:
@@ -78,7 +84,13 @@ def score_tatoeba(args: argparse.Namespace) -> Iterable[Score]:
     if faults:
         raise ConfigError(faults, "evaluate tatoeba")
     tests = _folder_tests(args) if args.folder else [_test_set(args)]
-    return with_means(score for test in tests for score in tatoeba_scores(test, name, args.at, args.compare))
+    scores = []
+    for test in tests:
+        found = tatoeba_scores(test, name, args.at, args.compare, args.unshared)
+        if args.unshared and not any(score.name.endswith(".unshared") for score in found):
+            note(f"{test.pairs[0]}: every sentence shares a word with its translation, so none is left to score")
+        scores += found
+    return with_means(scores)
 
 
 def _folder_tests(args: argparse.Namespace) -> Iterable[TestSet]:

@@ -57,6 +57,19 @@ def test_tatoeba_of_spelling(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert found["*", "surface.accuracy"]["signature"].startswith("encoder:surface|ngrams:2-4|")
 
 
+def test_tatoeba_of_sentences_that_share_no_word(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("x.eng").write_text("house Rossi\nwater white\nwind green\n")
+    texts = "--source-text x.xx --target-text x.eng"
+    found = scores(capsys, f"tatoeba --source x.xx.npy --target x.eng.npy {texts} --at 1 --unshared")
+    assert found["source-target", "tatoeba.accuracy.unshared"]["counts"] == {"right": 1, "sentences": 2, "of": 3}
+    assert found["*", "tatoeba.accuracy.unshared"]["value"] == pytest.approx(0.5)
+    found = scores(capsys, "tatoeba --source x.xx --target x.eng --encoder surface --at 1 --compare index --unshared")
+    assert found["source-target", "surface.accuracy.unshared"]["counts"]["of"] == 3
+    Path("x.eng").write_text("house Rossi\nwater Bianchi\nwind Verdi\n")
+    assert main(f"evaluate tatoeba --source x.xx.npy --target x.eng.npy {texts} --unshared".split()) == 0
+    assert "source-target: every sentence shares a word" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("vectors", ["--vectors t", "--encoder surface"])
 def test_a_folder_of_test_sets(folder: Path, capsys: pytest.CaptureFixture[str], vectors: str) -> None:
     found = scores(capsys, f"tatoeba --folder t {vectors} --at 1 --compare textual")

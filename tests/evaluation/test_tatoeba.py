@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from references import evaluation as reference
 from scipy import sparse
 
-from fairseq_xling.errors import ConfigError
+from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.evaluation.nearest import TestSet
 from fairseq_xling.evaluation.tatoeba import tatoeba_scores
 from fairseq_xling.files import read_lines
@@ -82,6 +82,30 @@ def test_an_index_hit_is_a_textual_hit() -> None:
     found = values(TestSet(source, target, texts))
     for pair in ("source-target", "target-source"):
         assert found[pair, "tatoeba.accuracy"] <= found[pair, "tatoeba.accuracy.textual"]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 10))
+def test_unshared_are_those_queries_only_among_all_candidates(seed: int, n: int) -> None:
+    draw = np.random.default_rng(seed)
+    source, target = draw.normal(size=(2, n, 3)).astype(np.float32)
+    texts = [f"s{i} {draw.choice(['Rossi', 'uno'])}" for i in range(n)], [f"t{i}, rossi!" for i in range(n)]
+    scores = {(s.pair, s.name): s for s in tatoeba_scores(TestSet(source, target, texts), at=[2], unshared=True)}
+    chosen = [i for i in range(n) if "uno" in texts[0][i]]
+    table = reference.cosines(source, target)
+    names = {"tatoeba.accuracy@2.unshared", "tatoeba.accuracy@2.textual.unshared"} if chosen else set()
+    assert {name for _, name in scores if name.endswith(".unshared")} == names
+    for pair, directed in (("source-target", table), ("target-source", table.T)):
+        right = sum(i in np.argsort(-directed[i], kind="stable")[:2] for i in chosen)
+        for name in names:
+            assert scores[pair, name].value == right / len(chosen)
+            assert scores[pair, name].counts == {"right": right, "sentences": len(chosen), "of": n}
+            assert "sentences:unshared" in scores[pair, name].signature
+
+
+def test_what_is_shared_is_seen_in_the_texts() -> None:
+    with pytest.raises(CorpusError, match="Give both sides'"):
+        tatoeba_scores(TestSet(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)), unshared=True)
 
 
 @pytest.mark.parametrize(("languages", "pair"), [(("deu", "eng"), "eng-deu"), (("en_XX", "ro_RO"), "en_XX-ro_RO")])
