@@ -1,0 +1,35 @@
+"""What a masked language model is asked for: 80 % of the chosen tokens masked, 10 % replaced, 10 % left (BERT)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Which tokens may be chosen, and what becomes of them."""
+
+    mask: int
+    """The id of `<mask>`."""
+    ordinary: tuple[int, int]
+    """First id and end of the tokens that may be chosen and drawn; everything outside is special and stays."""
+    chosen: float = 0.15
+    masked: float = 0.8
+    replaced: float = 0.1
+
+
+def masked_tokens(tokens: Tensor, masking: Masking, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """(what the model reads, True where it is asked for the token), both as `tokens` [n, length] of any padding.
+
+    `generator` None is torch's own, which fairseq seeds before every update.
+    """
+    start, end = masking.ordinary
+    draw = torch.rand(3, *tokens.shape, generator=generator, device=tokens.device)
+    asked = (tokens >= start) & (tokens < end) & (draw[0] < masking.chosen)
+    read = tokens.masked_fill(asked & (draw[1] < masking.masked), masking.mask)
+    replaced = asked & (draw[1] >= masking.masked) & (draw[1] < masking.masked + masking.replaced)
+    random = (start + (draw[2].double() * (end - start)).long()).clamp(max=end - 1)
+    return torch.where(replaced, random, read), asked

@@ -1,0 +1,43 @@
+"""Shares of masked, replaced and untouched tokens; special tokens stay; a seed decides."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fairseq_xling.nn.masking import Masking, masked_tokens
+
+MASKING = Masking(mask=99, ordinary=(4, 90))
+
+
+def drawn(seed: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(0, 100, (400, 500), generator=generator)
+    return (tokens, *masked_tokens(tokens, MASKING, generator))
+
+
+def test_shares() -> None:
+    tokens, read, asked = drawn()
+    ordinary = (tokens >= 4) & (tokens < 90)
+    count = int(asked.sum())
+    assert count / int(ordinary.sum()) == pytest.approx(0.15, abs=0.003)
+    masked = asked & (read == 99)
+    kept = asked & (read == tokens)
+    assert int(masked.sum()) / count == pytest.approx(0.8, abs=0.005)
+    # A token in 86 is replaced by itself.
+    assert int(kept.sum()) / count == pytest.approx(0.1 + 0.1 / 86, abs=0.005)
+
+
+def test_special_tokens_stay_and_are_never_drawn() -> None:
+    tokens, read, asked = drawn()
+    special = (tokens < 4) | (tokens >= 90)
+    assert not (asked & special).any()
+    assert torch.equal(read[~asked], tokens[~asked])
+    replaced = read[asked & (read != 99)]
+    assert int(replaced.min()) == 4
+    assert int(replaced.max()) == 89
+
+
+def test_the_seed_decides() -> None:
+    assert all(torch.equal(one, other) for one, other in zip(drawn(), drawn(), strict=True))
+    assert not torch.equal(drawn()[2], drawn(2)[2])
