@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from fairseq_xling.cli.evaluate_pairs import add_bucc, add_pairs, score_bucc, score_pairs
+from fairseq_xling.cli.evaluate_tatoeba import add_tatoeba, score_tatoeba
 from fairseq_xling.cli.evaluate_translation import add_translation, matrices, score_translation
-from fairseq_xling.cli.evaluate_vectors import add_tatoeba, add_xsim, score_tatoeba, score_xsim
+from fairseq_xling.cli.evaluate_vectors import add_xsim, score_xsim
 from fairseq_xling.cli.output import emit, emit_json, table
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         emit_json({"scores": [score.record() for score in scores]})
     elif args.what == "translation" and args.directions:
         # Counts of that many texts would bury the scores; --json has them.
-        emit(f"{matrices(scores)}\n\n{_table([score for score in scores if score.pair == '*'] or scores)}")
+        means = [score for score in scores if score.pair == "*"]
+        emit(f"{matrices(scores, args.directions)}\n\n{_table(means or scores)}")
     else:
         emit(_table(scores))
     return 0

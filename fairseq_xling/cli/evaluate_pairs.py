@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairseq_xling.cli.evaluate_chance import add_bootstrap, sure
 from fairseq_xling.cli.mine import manifest_beside
 from fairseq_xling.cli.output import note
 from fairseq_xling.errors import ConfigError
@@ -57,7 +58,7 @@ def score_bucc(args: argparse.Namespace) -> Iterable[Score]:
         tuning = extraction(*read_candidates(args.tune_candidates, args.tune_sentences), read_gold(args.tune_gold))
     _write_curve(args.curve, test.curve)
     pair = f"{args.source_language}-{args.target_language}"
-    return bucc_scores(test, tuning, args.threshold, pair, args.split, _made(args.candidates))
+    return sure(bucc_scores(test, tuning, args.threshold, pair, args.split, _made(args.candidates)), args)
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:
@@ -84,13 +85,14 @@ def score_pairs(args: argparse.Namespace) -> Iterable[Score]:
     curve = gold_curve(*read_mined(args.pairs), read_concepts(args.source_ids), read_concepts(args.target_ids))
     _write_curve(args.curve, curve)
     pair = f"{args.source_language}-{args.target_language}"
-    return goldpair_scores(curve, args.threshold, args.cap, pair, args.split, _made(args.pairs))
+    return sure(goldpair_scores(curve, args.threshold, args.cap, pair, args.split, _made(args.pairs)), args)
 
 
 def _add_curve(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--curve", metavar="O.tsv", help="write score, extracted, precision, recall, F1 at every distinct score"
     )
+    add_bootstrap(group)
 
 
 def _write_curve(path: str | None, curve: Curve) -> None:

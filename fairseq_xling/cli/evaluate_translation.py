@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from fairseq_xling.cli.evaluate_chance import add_bootstrap, read_bootstrap
 from fairseq_xling.cli.output import note
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import iterate_lines, read_lines
@@ -24,6 +25,11 @@ def add_translation(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hypothesis", metavar="H", help="the translations, a line each")
     group.add_argument("--reference", metavar="R", help="what people wrote; line i of H is held against line i of R")
     group.add_argument("--source", metavar="S", help="what was translated, for the baseline that copies it")
+    group.add_argument(
+        "--baseline",
+        metavar="H2",
+        help="another system's translations: its score, and how likely chance makes the two differ",
+    )
     group.add_argument("--directions", metavar="F.tsv", help=f"many texts, a matrix of scores: {_FORM}")
     group = parser.add_argument_group("score")
     group.add_argument("--metrics", nargs="+", choices=_METRICS, default=["bleu", "chrf"], help="what to compute")
@@ -37,6 +43,7 @@ def add_translation(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also score the sentences whose source and reference share no word string",
     )
+    add_bootstrap(group)
 
 
 def score_translation(args: argparse.Namespace) -> Iterable[Score]:
@@ -44,23 +51,25 @@ def score_translation(args: argparse.Namespace) -> Iterable[Score]:
     from fairseq_xling.evaluation.score import with_means
     from fairseq_xling.evaluation.translation import translation_scores
 
-    tests = _tests(args)
+    tests, bootstrap = _tests(args), read_bootstrap(args)
+    baseline = _aligned(args.baseline, args.reference) if args.baseline else None
     scores = []
     for test in tests:
-        found = translation_scores(test, args.metrics, args.tokenize, args.unshared)
+        found = translation_scores(test, args.metrics, args.tokenize, args.unshared, bootstrap, baseline)
         if args.unshared and not any(score.name.endswith(".unshared") for score in found):
             note(f"{test.pair}: source and reference share a word in every sentence, so nothing is left to score")
         scores += found
     return with_means(scores)
 
 
-def matrices(scores: Iterable[Score]) -> str:
+def matrices(scores: Iterable[Score], directions: str) -> str:
     """For each name a table of source languages by target languages, values with two decimals."""
+    languages = {"-".join(pair): pair for pair, _ in read_directions(directions)}
     directed = [score for score in scores if score.pair != "*"]
     parts = []
     for name in dict.fromkeys(score.name for score in directed):
         values = {score.pair: f"{score.value:.2f}" for score in directed if score.name == name}
-        sides = [pair.split("-") for pair in values]
+        sides = [languages[pair] for pair in values]
         rows, columns = ([*dict.fromkeys(side[place] for side in sides)] for place in (0, 1))
         cells = [[name, *columns], *([row, *(values.get(f"{row}-{column}", "") for column in columns)] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -73,7 +82,7 @@ def matrices(scores: Iterable[Score]) -> str:
 
 
 def _tests(args: argparse.Namespace) -> list[Translations]:
-    single = {name: getattr(args, name) for name in ("hypothesis", "reference", "source")}
+    single = {name: getattr(args, name) for name in ("hypothesis", "reference", "source", "baseline")}
     if args.directions:
         named = [name for name, path in single.items() if path]
         if named:
@@ -98,8 +107,6 @@ def read_directions(path: str) -> list[tuple[tuple[str, str], tuple[str, str, st
                 faults.append(f"{path}:{number} is not `{_FORM}`")
             continue
         languages = (cells[0], cells[1])
-        if any("-" in code for code in languages):
-            faults.append(f"{path}:{number}: a code may not have a `-`, which stands between the two of a pair")
         if any(languages == earlier for earlier, _ in found):
             faults.append(f"{path}:{number}: {'-'.join(languages)} was there before")
         found.append((languages, (cells[2], cells[3], cells[4])))
@@ -113,11 +120,14 @@ def read_directions(path: str) -> list[tuple[tuple[str, str], tuple[str, str, st
 def _read(languages: tuple[str, str], files: tuple[str | None, str, str], split: str) -> Translations:
     from fairseq_xling.evaluation.translation import Translations
 
-    texts = {path: read_lines(path) for path in files if path}
-    reference = files[2]
-    for path, lines in texts.items():
-        most = len(texts[reference])
-        if len(lines) != most:
-            raise CorpusError(f"{path} has {len(lines)} lines, but {reference} has {most}. Align them line by line.")
-    source = texts[files[0]] if files[0] else None
-    return Translations(texts[files[1]], texts[reference], source, languages, split)
+    source, hypothesis, reference = files
+    sources = _aligned(source, reference) if source else None
+    return Translations(_aligned(hypothesis, reference), read_lines(reference), sources, languages, split)
+
+
+def _aligned(path: str, reference: str) -> list[str]:
+    """The lines of a file that must have as many as the reference."""
+    lines, most = read_lines(path), len(read_lines(reference))
+    if len(lines) != most:
+        raise CorpusError(f"{path} has {len(lines)} lines, but {reference} has {most}. Align them line by line.")
+    return lines

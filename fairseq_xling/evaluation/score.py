@@ -60,11 +60,11 @@ def with_means(scores: Iterable[Score]) -> list[Score]:
         alike = [score for score in directed if score.name == name]
         if len(alike) > 1:
             value = sum(score.value for score in alike) / len(alike)
-            means.append(Score(name, value, _common(alike), "*", {"directions": len(alike)}))
+            means.append(Score(name, value, common_signature(alike), "*", {"directions": len(alike)}))
     return directed + means
 
 
-def _common(scores: Sequence[Score]) -> str:
+def common_signature(scores: Sequence[Score]) -> str:
     """Their signature, `various` where they differ."""
     fields = [parse_signature(score.signature) for score in scores]
     names = [name for name in dict.fromkeys(name for some in fields for name in some) if name != "xling"]

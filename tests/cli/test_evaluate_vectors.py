@@ -1,4 +1,4 @@
-"""`evaluate tatoeba` and `evaluate xsim` as a person runs them."""
+"""`evaluate xsim` as a person runs it."""
 
 from __future__ import annotations
 
@@ -33,51 +33,6 @@ def scores(capsys: pytest.CaptureFixture[str], arguments: str) -> dict[tuple[str
     return {(record["pair"], record["name"]): record for record in records}
 
 
-def test_tatoeba_of_vectors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = scores(
-        capsys,
-        "tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx --target-text x.eng "
-        "--source-language xx --target-language eng --split dev",
-    )
-    assert found["xx-eng", "tatoeba.accuracy"]["value"] == pytest.approx(2 / 3)
-    assert found["xx-eng", "tatoeba.accuracy"]["split"] == "dev"
-    assert found["xx-eng", "tatoeba.accuracy"]["counts"] == {"right": 2, "sentences": 3}
-    assert found["*", "tatoeba.accuracy"]["counts"] == {"directions": 2}
-    assert found["eng-xx", "tatoeba.xtreme"]["value"] == found["eng-xx", "tatoeba.accuracy"]["value"]
-    assert found["xx-eng", "tatoeba.accuracy@5.textual"]["value"] == 1
-
-
-def test_tatoeba_of_spelling(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = scores(capsys, "tatoeba --source x.xx --target x.eng --encoder surface --at 1 --compare index")
-    assert {key: record["value"] for key, record in found.items()} == {
-        ("source-target", "surface.accuracy"): 1,
-        ("target-source", "surface.accuracy"): 1,
-        ("*", "surface.accuracy"): 1,
-    }
-    assert found["*", "surface.accuracy"]["signature"].startswith("encoder:surface|ngrams:2-4|")
-
-
-def test_tatoeba_of_sentences_that_share_no_word(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("x.eng").write_text("house Rossi\nwater white\nwind green\n")
-    texts = "--source-text x.xx --target-text x.eng"
-    found = scores(capsys, f"tatoeba --source x.xx.npy --target x.eng.npy {texts} --at 1 --unshared")
-    assert found["source-target", "tatoeba.accuracy.unshared"]["counts"] == {"right": 1, "sentences": 2, "of": 3}
-    assert found["*", "tatoeba.accuracy.unshared"]["value"] == pytest.approx(0.5)
-    found = scores(capsys, "tatoeba --source x.xx --target x.eng --encoder surface --at 1 --compare index --unshared")
-    assert found["source-target", "surface.accuracy.unshared"]["counts"]["of"] == 3
-    Path("x.eng").write_text("house Rossi\nwater Bianchi\nwind Verdi\n")
-    assert main(f"evaluate tatoeba --source x.xx.npy --target x.eng.npy {texts} --unshared".split()) == 0
-    assert "source-target: every sentence shares a word" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("vectors", ["--vectors t", "--encoder surface"])
-def test_a_folder_of_test_sets(folder: Path, capsys: pytest.CaptureFixture[str], vectors: str) -> None:
-    found = scores(capsys, f"tatoeba --folder t {vectors} --at 1 --compare textual")
-    name = "surface.accuracy.textual" if "surface" in vectors else "tatoeba.accuracy.textual"
-    assert list(found) == [("xx-eng", name), ("eng-xx", name), ("*", name)]
-    assert found["xx-eng", name]["value"] == pytest.approx(1 if "surface" in vectors else 2 / 3)
-
-
 def test_xsim(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = scores(capsys, "xsim --source x.xx.npy --target x.eng.npy --margin distance --mining-k 2")
     assert found["source-target", "xsim.error"]["counts"] == {"errors": 1, "sentences": 3}
@@ -87,12 +42,6 @@ def test_xsim(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("tatoeba", "give either --folder or both --source and --target"),
-        ("tatoeba --source x.xx.npy", "--source and --target go together"),
-        ("tatoeba --folder t --vectors t --encoder surface --source-text x.xx", "2 faults"),
-        ("tatoeba --source x.xx.npy --target x.eng.npy --vectors t", "--vectors goes with --folder"),
-        ("tatoeba --source x.xx.npy --target x.eng.npy --compare textual", "needs the lines of both sides"),
-        ("tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx", "go together"),
         ("xsim --source x.xx.npy --target none.npy", "none.npy does not exist"),
         ("xsim --source x.xx.npy --target x.eng.npy --mining-k 0", "must be at least 1"),
     ],
