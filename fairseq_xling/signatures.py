@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fairseq_xling import __version__
@@ -23,6 +24,14 @@ def joined(*signatures: str) -> str:
     """Several signatures of one number as one: fields in their order, the version once, at the end."""
     fields = [part for text in signatures for part in text.split("|") if not part.startswith("xling:")]
     return "|".join([*fields, f"xling:{__version__}"])
+
+
+def shared(signatures: Sequence[str]) -> str:
+    """One signature for a mean of several numbers: what they agree on, `various` where they differ."""
+    fields = [parse_signature(text) for text in signatures]
+    names = [name for name in dict.fromkeys(name for some in fields for name in some) if name != "xling"]
+    values = {name: {some.get(name) for some in fields} for name in names}
+    return signature(**{name: "various" if len(found) > 1 else found.pop() for name, found in values.items()})
 
 
 def _text(value: Any) -> str:

@@ -28,6 +28,8 @@ VERBS = {
     "assemble": ("assemble", "mined pairs and texts to filtered, capped training data"),
     "translate": ("translate", "lines to lines with a checkpoint, many directions in one process"),
     "evaluate": ("evaluate", "Tatoeba, xSIM, BUCC and gold-pair scores, each with its signature"),
+    "iterate": ("iterate", "the whole loop: rounds of mining and training, resumable, from one configuration"),
+    "convert": ("convert", "a model from one library's format to another's"),
     "doctor": ("doctor", "what is wrong with this installation and how to mend it"),
     "user-dir": ("user_dir", "print the path to give to fairseq's --user-dir"),
     "completion": ("completion", "print a completion script for bash, zsh or fish"),

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sides(parser)
     parser.add_argument("--output", required=True, metavar="O.tsv", help="the pairs; compressed if named .gz")
     parser.add_argument("--json", action="store_true", help="print counts, quality and signature as JSON on stdout")
+    parser.add_argument("--ids", action="store_true", help="write ids even where the texts are given (for --unify)")
     add_config(parser.add_argument_group("mining"), MiningConfig)
 
 
@@ -51,9 +52,10 @@ def run(args: argparse.Namespace) -> int:
     config = config_from(args, MiningConfig)
     writable(args.output)
     sides = read_sides(args)
-    if sides.written:
-        refuse_tabs(args.source_text, sides.written[0])
-        refuse_tabs(args.target_text, sides.written[1])
+    written = None if args.ids else sides.written
+    if written:
+        refuse_tabs(args.source_text, written[0])
+        refuse_tabs(args.target_text, written[1])
     check_lines(sides, args)
     with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
         pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update)
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         pairs = replace(pairs, signature=joined(sides.encoder, pairs.signature))
     manifest_path = manifest_beside(args.output)
     manifest_path.unlink(missing_ok=True)  # an old one must not vouch for the new file
-    pairs.write(args.output, *(sides.written or ()))
+    pairs.write(args.output, *(written or ()))
     facts = {"signature": pairs.signature, **pairs.facts, "histogram": histogram(pairs.scores)}
     if Path(args.output).is_file():
         outputs = {Path(args.output).name: sha256_file(args.output)}

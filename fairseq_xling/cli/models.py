@@ -24,6 +24,11 @@ def add_model(parser: argparse.ArgumentParser, place: argparse._ActionsContainer
     """`--checkpoint` into `place`, which may be a group of alternatives; the rest into a group of their own."""
     option = place.add_argument("--checkpoint", metavar="C", help="a CRISS or mBART checkpoint that fairseq wrote")
     option.required = required
+    add_files(parser)
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """What belongs to a checkpoint, where it is not found by itself."""
     group = parser.add_argument_group("model")
     where = "beside the checkpoint, or in the DATA folder of its training"
     group.add_argument("--dict", metavar="D.txt", help=f"the model's dictionary (default: dict.txt {where})")

@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dict", metavar="D.txt", help="use this dictionary (default: the pieces of the model)")
     parser.add_argument("--output", required=True, metavar="DIR", help="the directory to make, whole or not at all")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, each binarises a text")
+    parser.add_argument(
+        "--skip-empty", action="store_true", help="leave out pairs of languages without a sentence pair, and say which"
+    )
     parser.add_argument("--write-pieces", action="store_true", help="also keep the texts as pieces between spaces")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON on stdout")
     add_config(parser.add_argument_group("SentencePiece, where none is given"), PiecesConfig)
@@ -71,9 +74,17 @@ def run(args: argparse.Namespace) -> int:
         make_dictionary,
         make_pieces,
         texts_of,
+        without_empty,
     )
 
-    sources = Sources(languages, mono, find_pairs(args.pairs, languages))
+    pairs = find_pairs(args.pairs, languages)
+    if args.skip_empty:
+        kept = without_empty(pairs)
+        left_out = [pair.name for pair in pairs if pair not in kept]
+        if left_out:
+            note(f"without a sentence, so left out: {', '.join(left_out)}")
+        pairs = kept
+    sources = Sources(languages, mono, pairs)
     named = [*sources.files, *filter(None, (args.spm, args.dict))]
     inputs = {path: sha256_file(path) for path in named}
     with finished_directory(args.output) as folder:

@@ -23,6 +23,7 @@ from fairseq_xling.data.binarising import Counts, Cutter, Text, binarise, binari
 from fairseq_xling.data.language_tokens import complete_dictionary
 from fairseq_xling.data.pairs import open_dictionary
 from fairseq_xling.errors import ConfigError, CorpusError
+from fairseq_xling.files import iterate_lines
 from fairseq_xling.mining.assemble import AssemblyConfig
 from fairseq_xling.text.pieces import Pieces, PiecesConfig, train_pieces
 
@@ -89,6 +90,22 @@ def find_pairs(folders: Sequence[str], languages: Sequence[str]) -> list[PairFil
     return found
 
 
+def without_empty(pairs: Sequence[PairFiles]) -> list[PairFiles]:
+    """Those with a sentence; of a pair of languages with nothing to train on, nothing is kept."""
+    trained = {frozenset((pair.source, pair.target)) for pair in pairs if pair.split == "train" and _has_line(pair)}
+    kept = [pair for pair in pairs if frozenset((pair.source, pair.target)) in trained and _has_line(pair)]
+    if pairs and not kept:
+        raise CorpusError(
+            f"none of the {len(pairs)} files of pairs has a sentence, {pairs[0].files[0]} say. Mine with a lower "
+            "--threshold, or look at what the filters of assemble dropped."
+        )
+    return kept
+
+
+def _has_line(pair: PairFiles) -> bool:
+    return any(True for _ in iterate_lines(pair.files[0]))
+
+
 def _exists(path: str) -> bool:
     return Path(path).is_file()
 
@@ -136,8 +153,10 @@ def texts_of(sources: Sources, folder: Path, sample: AssemblyConfig, write_piece
     texts = []
     for language, file in sources.mono.items():
         (folder / language).mkdir()
-        prefixes = {split: (str(folder / language / split),) for split in ("train", "valid")}
-        texts.append(Text(language, (file,), prefixes, sample, write_pieces=write_pieces))
+        splits = ("train", "valid") if sample.validation else ("train",)
+        prefixes = {split: (str(folder / language / split),) for split in splits}
+        drawn = sample if sample.validation else None
+        texts.append(Text(language, (file,), prefixes, drawn, write_pieces=write_pieces))
     for pair in sources.pairs:
         stems = tuple(str(folder / f"{pair.name}.{language}") for language in (pair.source, pair.target))
         empty = pair.split == "test"

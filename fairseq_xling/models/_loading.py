@@ -55,7 +55,7 @@ def load_criss(path: str, dictionary: Dictionary) -> LoadedCheckpoint:
             raise foreign from error
     if "model" not in state:
         raise foreign
-    options = _options(path, state)
+    options = checkpoint_options(path, state)
     cfg = as_criss(options.model)
     name = getattr(cfg, "_name", None) or getattr(cfg, "arch", None)
     if not issubclass(ARCH_MODEL_REGISTRY.get(name, object), CrissModel):
@@ -78,7 +78,7 @@ def readable(path: str) -> Iterator[None]:
         raise CheckpointError(str(error)) from error
 
 
-def _options(path: str, state: dict[str, Any]) -> Any:
+def checkpoint_options(path: str, state: dict[str, Any]) -> Any:
     """The whole configuration, of which releases keep the old flat Namespace."""
     if state.get("cfg") is not None:
         return state["cfg"]

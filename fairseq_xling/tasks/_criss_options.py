@@ -37,7 +37,8 @@ class CrissTaskConfig(FairseqDataclass):
     criss_pairs: Optional[str] = field(
         default=None,
         metadata={
-            "help": "pairs of languages to train, each in both directions: en_XX-ro_RO,… or all or pivots:en_XX,es_XX "
+            "help": "pairs of languages to train, each in both directions: en_XX-ro_RO,… or all or pivots:en_XX,es_XX, "
+            "or found: every pair with training data in DATA "
             "(default: the one direction of -s and -t)"
         },
     )
@@ -74,6 +75,7 @@ class CrissTaskConfig(FairseqDataclass):
     max_source_positions: int = field(default=1024, metadata={"help": "longest source in tokens"})
     max_target_positions: int = field(default=1024, metadata={"help": "longest target in tokens"})
     train_subset: str = II("dataset.train_subset")
+    valid_subset: str = II("dataset.valid_subset")
     dataset_impl: Any = II("dataset.dataset_impl")
     required_seq_len_multiple: int = II("dataset.required_seq_len_multiple")
     seed: int = II("common.seed")

@@ -73,7 +73,8 @@ class CrissTask(FairseqTask):
             languages = complete_dictionary(dictionary, named, where)
             tokens = LanguageTokens(dictionary, languages, cfg.criss_source_token)
             logger.info("criss | %d symbols, languages %s", len(dictionary), ",".join(languages))
-            trained, validated = chosen_directions(cfg, named or languages)
+            shard = Shard(folders[0], tokens, cfg.dataset_impl)
+            trained, validated = chosen_directions(cfg, named or languages, shard.has)
             return cls(cfg, tokens, trained, validated)
 
     @property

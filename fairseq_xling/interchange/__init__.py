@@ -1,0 +1,1 @@
+"""Models in and out: a slim fairseq folder, other libraries' formats."""

@@ -1,0 +1,117 @@
+"""The words of every command that a run starts; the only place that knows the verbs' and fairseq's options."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from fairseq_xling.languages import Pair
+from fairseq_xling.rounds.config import PretrainConfig, TrainingConfig
+from fairseq_xling.rounds.stages import PROGRAM, Command
+
+MODEL, MODEL_FILE = "{out}/model", "model/model.pt"
+CHECKPOINTS = "{out}/checkpoints"
+TRAIN_LOG = "train.log"
+
+# mBART's noise (arXiv 2001.08210, section 2.1): spans of Poisson(3.5) words, 35 % of the words, each span one mask.
+_DENOISING = shlex.split("""
+    --task multilingual_denoising --add-lang-token --mask 0.35 --mask-length span-poisson --poisson-lambda 3.5
+    --replace-length 1 --rotate 0 --sample-break-mode eos --tokens-per-sample 512 --criterion cross_entropy
+    --dropout 0.1 --optimizer adam --adam-betas "(0.9,0.98)" --adam-eps 1e-6 --lr 3e-4 --lr-scheduler inverse_sqrt
+    --warmup-updates 500 --max-tokens 4000 --disable-validation --valid-subset train
+""")
+# CRISS, section 4.1: label smoothing 0.2, dropout 0.3.
+_TRANSLATION = shlex.split("""
+    --task criss --criterion label_smoothed_cross_entropy --label-smoothing 0.2 --dropout 0.3 --optimizer adam
+    --adam-betas "(0.9,0.98)" --adam-eps 1e-6 --lr 3e-4 --lr-scheduler inverse_sqrt --warmup-updates 500
+    --max-tokens 2000
+""")
+
+
+def xling(verb: str, *words: str, stdout: str | None = None, indifferent: Sequence[str] = ()) -> Command:
+    return Command((PROGRAM, verb, *words), stdout, tuple(indifferent))
+
+
+def prepare_text(codes: Sequence[str], pieces: Sequence[str], seed: int) -> Command:
+    """SentencePiece, dictionary and binarised text of the monolingual files, which no test set ever enters."""
+    mono = [word for code in codes for word in ("--mono", f"{code}={{mono.{code}}}")]
+    named = ["--langs", ",".join(codes), *mono, "--validation", "0", "--seed", str(seed)]
+    return xling("prepare", *named, *pieces, "--output", "{out}/data")
+
+
+def prepare_pairs(languages: str, folders: Sequence[str], files: str, processes: int) -> Command:
+    named = ["--langs", languages, "--pairs", *folders, "--spm", f"{files}/spm.model", "--dict", f"{files}/dict.txt"]
+    return xling("prepare", *named, "--skip-empty", "--output", "{out}/data", indifferent=("--workers", str(processes)))
+
+
+def pretrain(codes: Sequence[str], arch: str, config: PretrainConfig, seed: int) -> Command:
+    own = ["--arch", arch, "--langs", ",".join(codes), "--max-update", str(config.max_update), "--seed", str(seed)]
+    return _fairseq_train("{text}/data", [*_DENOISING, *own], config.save_every, config.args)
+
+
+def train(languages: str, config: TrainingConfig, updates: int, seed: int, from_original: bool) -> Command:
+    """A round's training: always from the ORIGINAL model (CRISS, algorithm 2), never from the round before."""
+    own = ["--arch", config.arch, "--criss-langs", languages, "--criss-pairs", "found"]
+    own += ["--criss-source-token", config.source_token, "--criss-temperature", f"{config.temperature:.12g}"]
+    own += ["--max-update", str(updates), "--seed", str(seed)]
+    if from_original:
+        own += ["--finetune-from-model", f"{{model}}/{MODEL_FILE}"]
+    if config.keep == "last":
+        own += ["--disable-validation"]
+    return _fairseq_train("{pairs}/data", [*_TRANSLATION, *own], config.save_every, config.args)
+
+
+def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) -> Command:
+    saving = ["--save-dir", CHECKPOINTS, "--no-epoch-checkpoints", "--log-format", "json"]
+    often = ("--save-interval-updates", str(save_every), "--keep-interval-updates", "1")
+    return Command(
+        ("fairseq-train", data, "--user-dir", "{user-dir}", *words, *saving, *often, *shlex.split(more)), TRAIN_LOG
+    )
+
+
+def slim(source: str, files: str, languages: str | None = None) -> Command:
+    """What a model needs to be used, in one folder, byte for byte the same for the same weights."""
+    named = ["--dict", f"{files}/dict.txt", "--spm", f"{files}/spm.model"] if files else []
+    known = ["--langs", languages] if languages else []
+    return xling("convert", "--from", "fairseq", "--to", "fairseq", source, MODEL, *named, *known)
+
+
+def encode(code: str, text: str, output: str, words: Sequence[str]) -> Command:
+    checkpoint = f"{{model}}/{MODEL_FILE}"
+    return xling("encode", "--checkpoint", checkpoint, "--lang", code, "--input", text, "--output", output, *words,
+                 indifferent=("--resume",))  # fmt: skip
+
+
+def mine(words: Sequence[str], threads: int | None) -> Command:
+    sides = ["--source", "{source}/vectors", "--target", "{target}/vectors"]
+    texts = ["--source-text", "{source-text}", "--target-text", "{target-text}", "--ids"]
+    return xling("mine", *sides, *texts, "--output", "{out}/pairs.tsv", *words, indifferent=_threads(threads))
+
+
+def mine_surface(codes: Sequence[str], pair: Pair, words: Sequence[str], threads: int | None) -> Command:
+    sides = ["--encoder", "surface", "--source", f"{{mono.{pair.source}}}", "--target", f"{{mono.{pair.target}}}"]
+    fit = ["--fit", *(f"{{mono.{code}}}" for code in codes)]
+    return xling("mine", *sides, *fit, "--output", "{out}/pairs.tsv", *words, indifferent=_threads(threads))
+
+
+def _threads(count: int | None) -> tuple[str, ...]:
+    return ("--threads", str(count)) if count else ()
+
+
+def assemble(pair: Pair, words: Sequence[str], seed: int) -> Command:
+    named = ["--pairs", "{mined}/pairs.tsv", "--source-text", "{source-text}", "--target-text", "{target-text}"]
+    codes = ["--source-lang", pair.source, "--target-lang", pair.target, "--seed", str(seed)]
+    return xling("assemble", *named, *codes, *words, "--output", "{out}/data")
+
+
+def translate(words: Sequence[str]) -> Command:
+    return xling(
+        "translate", "--checkpoint", f"{{model}}/{MODEL_FILE}", "--directions", "{work}/directions.tsv", *words
+    )
+
+
+def evaluate(what: str, pair: Pair | None, split: str, words: Sequence[str]) -> Command:
+    """One verb of evaluation whose scores become lines of scores.jsonl."""
+    codes = ["--source-language", pair.source, "--target-language", pair.target] if pair else []
+    name = f"{what}.{split}.{pair}.json" if pair else f"{what}.{split}.json"
+    return xling("evaluate", what, *words, *codes, "--split", split, "--json", stdout=name)

@@ -1,0 +1,400 @@
+"""The configuration of a run: read once, every fault reported at once, paths made absolute."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fairseq_xling.configs import at_least, option, read_config, unknown
+from fairseq_xling.errors import ConfigError
+from fairseq_xling.languages import Pair, canonical, parse_languages, parse_pair, parse_pairs
+from fairseq_xling.rounds.stages import Resources
+
+METRICS = ("tatoeba", "bleu", "chrf", "pairs", "surface")
+KINDS = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "evaluate")
+_FILES = ("mono", "ids", "dev", "test")
+_START_FILES = ("checkpoint", "spm", "dict")
+_ALIASES = {"k": "mining_k"}
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """A language's files."""
+
+    mono: Path | None = option(None, "monolingual text, one sentence a line")
+    ids: Path | None = option(None, "a concept number for each line of mono; evaluation only")
+    dev: Path | None = option(None, "one side of a multi-parallel development set; evaluation only")
+    test: Path | None = option(None, "one side of a multi-parallel test set; evaluation only")
+    sentences: int | None = option(None, "lines of mono, for a dry run without files")
+
+    def faults(self) -> Iterator[str]:
+        yield from at_least("sentences", self.sentences, 1, "it")
+        if self.mono is None and self.sentences is None:
+            yield "`mono` is missing (a text file; for a dry run `sentences: N` will do)"
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A small mBART of one's own: fairseq's multilingual denoising on the monolingual text."""
+
+    max_update: int = option(20000, "updates")
+    save_every: int = option(1000, "updates between checkpoints, from which a killed training goes on")
+    args: str = option("", "further words for fairseq-train; they win over ours")
+
+    def faults(self) -> Iterator[str]:
+        yield from _updates(self)
+        yield from _words("args", self.args)
+
+
+@dataclass(frozen=True)
+class StartConfig:
+    """The ORIGINAL model, from which every round's training starts, and who mines in round 0."""
+
+    checkpoint: Path | None = option(None, "an mBART or CRISS checkpoint")
+    spm: Path | None = option(None, "its SentencePiece model")
+    dict: Path | None = option(None, "its dictionary")
+    languages: str | None = option(None, "all its languages in its order (default: what its dictionary says)")
+    pretrain: PretrainConfig | None = option(None, "pretrain one on the monolingual text")
+    miner: Literal["model", "surface"] = option("model", "who mines in round 0: the model, or character n-grams")
+
+    def faults(self) -> Iterator[str]:
+        if self.checkpoint and self.pretrain:
+            yield "`checkpoint` and `pretrain` exclude each other. Give one"
+        if self.checkpoint and not (self.spm and self.dict):
+            yield "`checkpoint` needs its `spm` and its `dict`. Name both"
+        if not self.checkpoint and (self.spm or self.dict or self.languages):
+            yield "`spm`, `dict` and `languages` belong to a `checkpoint`. Name it"
+        if not self.checkpoint and not self.pretrain and self.miner == "model":
+            yield "give `checkpoint: C` with `spm: M` and `dict: D`, or `pretrain: {…}`, or say `start: surface`"
+
+    @property
+    def has_model(self) -> bool:
+        """False where training starts from random weights, the same ones every round."""
+        return bool(self.checkpoint or self.pretrain)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """fairseq-train --task criss, from the original model, on what the round before mined."""
+
+    arch: str = option("criss_large", "criss_large, criss_base, criss_tiny")
+    max_update: int | list[int] = option(
+        20000, "updates of each round; a list: of round 1, 2, …, the last for the rest"
+    )
+    source_token: Literal["none", "suffix"] = option("none", "none: `x </s>`; suffix: `x </s> [src]`")
+    temperature: float = option(1.0, "a pair with n sentence pairs is sampled with p ~ n^(1/T)")
+    save_every: int = option(1000, "updates between checkpoints, from which a killed training goes on")
+    keep: Literal["last", "best"] = option("last", "the round's model: after the last update, or best on validation")
+    args: str = option("", "further words for fairseq-train; they win over ours")
+
+    def faults(self) -> Iterator[str]:
+        yield from _updates(self)
+        yield from _words("args", self.args)
+        if not self.temperature > 0:
+            yield f"`temperature` must be above 0, but is {self.temperature:g}"
+
+    def updates(self, round_number: int) -> int:
+        return int(of_round(self.max_update, round_number - 1))
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is scored after each round, where the files for it are given."""
+
+    directions: str | list[str] = option("all", "all, pivots:xx,yy, or a list of pairs; each both ways")
+    metrics: list[str] = field(
+        default_factory=lambda: list(METRICS), metadata={"help": f"of {', '.join(METRICS)} (default: all)"}
+    )
+    splits: list[str] = field(default_factory=lambda: ["test"], metadata={"help": "dev, test (default: test)"})
+
+    def faults(self) -> Iterator[str]:
+        yield from (unknown("metric", name, list(METRICS)) for name in self.metrics if name not in METRICS)
+        yield from (unknown("split", name, ["dev", "test"]) for name in self.splits if name not in ("dev", "test"))
+
+
+class Section:
+    """Options of one verb, checked by the verb's own config class, as words for its command line."""
+
+    def __init__(self, cls: type[Any], values: Mapping[str, Any]) -> None:
+        self._cls, self.values = cls, {_ALIASES.get(name, name): value for name, value in values.items()}
+
+    def faults(self) -> list[str]:
+        try:
+            read_config(self._cls, self.values, "")
+        except ConfigError as error:
+            return error.faults
+        return []
+
+    def words(self, **more: Any) -> tuple[str, ...]:
+        """`--name value` of every value that is set; None leaves an option at its default."""
+        given = self.values | more
+        found = list[str]()
+        for item in dataclasses.fields(self._cls):
+            value = given.get(item.name)
+            if value is None or value == item.default:
+                continue
+            flag = item.metadata.get("flag", "--" + item.name.replace("_", "-"))
+            if isinstance(value, bool):
+                found.append(flag if value else f"--no-{flag[2:]}")
+            else:
+                found += [flag, f"{value:.12g}" if isinstance(value, float) else str(value)]
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class MiningSection:
+    """How pairs are mined: the verb's options, the cap of each round, and exceptions for single pairs."""
+
+    section: Section
+    caps: tuple[int | None, ...]
+    per_pair: Mapping[Pair, Mapping[str, Any]]
+
+    def words(self, pair: Pair, round_number: int) -> tuple[str, ...]:
+        own = {_ALIASES.get(name, name): value for name, value in self.per_pair.get(pair, {}).items()}
+        return self.section.words(**({"max_count": of_round(self.caps, round_number)} | own))
+
+
+@dataclass(frozen=True)
+class RoundsConfig:
+    """A whole run, complete and consistent."""
+
+    languages: Mapping[str, LanguageConfig]
+    pairs: tuple[Pair, ...]
+    rounds: int
+    seed: int
+    start: StartConfig
+    pieces: Section
+    mining: MiningSection
+    assembly: Section
+    encoding: Section
+    translation: Section
+    training: TrainingConfig
+    evaluation: EvaluationConfig
+    evaluated: tuple[Pair, ...]
+    resources: Mapping[str, Resources]
+    values: Mapping[str, Any]
+    """The mapping it was read from, with absolute paths."""
+
+
+# Which verb's config class reads each section; handed in, because verbs live above and below, never beside.
+Verbs = Mapping[str, type[Any]]
+SECTIONS = ("pieces", "mining", "assembly", "encoding", "translation")
+_KNOWN = ("seed", "languages", "pairs", "rounds", "start", *SECTIONS, "training", "evaluation", "resources")
+
+
+def read_rounds(values: Any, base: Path, verbs: Verbs) -> RoundsConfig:
+    """Check the mapping of a YAML file whose relative paths are meant from `base`; raises with every fault."""
+    if not isinstance(values, Mapping):
+        raise ConfigError("must be a mapping of options: `languages: …`, `start: …`", "config")
+    reader = _Reader(values, base, verbs)
+    config = reader.config()
+    if reader.faults or config is None:
+        raise ConfigError(reader.faults, "config")
+    return config
+
+
+class _Reader:
+    """Collects faults while it reads one section after the other."""
+
+    def __init__(self, values: Mapping[str, Any], base: Path, verbs: Verbs) -> None:
+        self.values, self.base, self.verbs = values, base, verbs
+        self.faults = [unknown("option", str(name), list(_KNOWN)) for name in values if name not in _KNOWN]
+
+    def config(self) -> RoundsConfig | None:
+        languages = self._languages()
+        codes = list(languages)
+        rounds, seed = self._count("rounds", 3), self._count("seed", 1)
+        pairs = self._pairs("pairs", self.values.get("pairs", "all"), codes)
+        start = self._start()
+        training = self._typed(TrainingConfig, "training")
+        evaluation = self._typed(EvaluationConfig, "evaluation")
+        evaluated = self._pairs("evaluation: directions", evaluation.directions, codes) if evaluation else ()
+        sections = {name: self._section(name) for name in SECTIONS if name != "mining"}
+        mining = self._mining(pairs)
+        resources = self._resources()
+        if self.faults or start is None or training is None or evaluation is None or mining is None:
+            return None
+        return RoundsConfig(
+            languages, pairs, rounds, seed, start, sections["pieces"], mining, sections["assembly"],
+            sections["encoding"], sections["translation"], training, evaluation, evaluated, resources, self._absolute(),
+        )  # fmt: skip
+
+    def _absolute(self) -> dict[str, Any]:
+        """The values given, with paths that mean the same from anywhere."""
+        languages = {str(code): self._paths(values, _FILES) for code, values in self.values["languages"].items()}
+        named = {"languages": languages, "start": self._paths(self.values["start"], _START_FILES)}
+        return {str(name): _as_text(named.get(name, value)) for name, value in self.values.items()}
+
+    def _typed(self, cls: type[Any], name: str, values: Any = None) -> Any:
+        try:
+            return read_config(cls, self.values.get(name) or {} if values is None else values, name)
+        except ConfigError as error:
+            self.faults += [f"{name}: {fault}" for fault in error.faults]
+            return None
+
+    def _count(self, name: str, default: int) -> int:
+        value = self.values.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < (1 if name == "rounds" else 0):
+            self.faults.append(f"`{name}` must be a whole number from {1 if name == 'rounds' else 0}, but is {value!r}")
+            return default
+        return value
+
+    def _paths(self, values: Any, names: Sequence[str]) -> Any:
+        """The same mapping with absolute paths."""
+        if not isinstance(values, Mapping):
+            return values
+        return {
+            name: self.base / value if name in names and isinstance(value, str) else value
+            for name, value in values.items()
+        }
+
+    def _languages(self) -> dict[str, LanguageConfig]:
+        given = self.values.get("languages")
+        if not isinstance(given, Mapping) or len(given) < 2:
+            self.faults.append("`languages` must name at least two: {fur: {mono: mono.fur}, eng: {mono: mono.eng}}")
+            return {}
+        found = {}
+        try:
+            parse_languages(",".join(map(str, given)))
+        except ConfigError as error:
+            self.faults += error.faults
+        for code, values in given.items():
+            config = self._typed_language(str(code), self._paths(values, _FILES))
+            if config:
+                found[str(code)] = config
+        return found
+
+    def _typed_language(self, code: str, values: Any) -> LanguageConfig | None:
+        name = f"languages: {code}"
+        config: LanguageConfig | None = self._typed(LanguageConfig, name, values)
+        for role in _FILES if config else ():
+            path = getattr(config, role)
+            if path is not None and not path.is_file():
+                self.faults.append(f"{name}: `{role}` {path} does not exist. Check the path")
+        return config
+
+    def _pairs(self, name: str, value: Any, codes: list[str]) -> tuple[Pair, ...]:
+        if isinstance(value, Mapping) and list(value) == ["pivots"] and isinstance(value["pivots"], list):
+            value = "pivots:" + ",".join(map(str, value["pivots"]))
+        elif isinstance(value, list):
+            value = ",".join(map(str, value))
+        if not isinstance(value, str):
+            self.faults.append(f"`{name}` must be all, {{pivots: [xx]}} or a list [xx-yy, …], but is {value!r}")
+            return ()
+        if len(codes) < 2:
+            return ()
+        try:
+            return tuple(parse_pairs(value, codes))
+        except ConfigError as error:
+            self.faults += [f"`{name}`: {fault}" for fault in error.faults]
+            return ()
+
+    def _start(self) -> StartConfig | None:
+        given = self.values.get("start")
+        if given is None:
+            self.faults.append("`start` is missing: {checkpoint: C, spm: M, dict: D}, {pretrain: {…}} or surface")
+            return None
+        if given == "surface":
+            given = {"miner": "surface"}
+        if isinstance(given, Mapping) and given.get("pretrain", 0) is None:
+            given = {**given, "pretrain": {}}
+        config: StartConfig | None = self._typed(StartConfig, "start", self._paths(given, _START_FILES))
+        for role in _START_FILES if config else ():
+            path = getattr(config, role)
+            if path is not None and not path.is_file():
+                self.faults.append(f"start: `{role}` {path} does not exist. Check the path")
+        return config
+
+    def _section(self, name: str) -> Section:
+        values = self.values.get(name) or {}
+        if not isinstance(values, Mapping):
+            self.faults.append(f"`{name}` must be a mapping of options, but is {values!r}")
+            values = {}
+        section = Section(self.verbs[name], values)
+        self.faults += [f"{name}: {fault}" for fault in section.faults()]
+        return section
+
+    def _mining(self, pairs: Sequence[Pair]) -> MiningSection | None:
+        values = self.values.get("mining") or {}
+        if not isinstance(values, Mapping):
+            self.faults.append(f"`mining` must be a mapping of options, but is {values!r}")
+            return None
+        values = dict(values)
+        caps, per_pair = values.pop("max_count", None), values.pop("per_pair", None) or {}
+        section = Section(self.verbs["mining"], values)
+        self.faults += [f"mining: {fault}" for fault in section.faults()]
+        caps = tuple(caps) if isinstance(caps, list) else (caps,)
+        for cap in caps:
+            if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
+                self.faults.append(
+                    f"mining: `max_count` must be a whole number from 1, or a list of them, but has {cap!r}"
+                )
+        return MiningSection(section, caps or (None,), self._exceptions(per_pair, values, pairs))
+
+    def _exceptions(self, given: Any, values: Any, pairs: Sequence[Pair]) -> dict[Pair, Mapping[str, Any]]:
+        if not isinstance(given, Mapping):
+            self.faults.append(f"mining: `per_pair` must be a mapping {{xx-yy: {{threshold: 1.04}}}}, but is {given!r}")
+            return {}
+        codes = list(dict.fromkeys(code for pair in pairs for code in pair))
+        found: dict[Pair, Mapping[str, Any]] = {}
+        for name, options in given.items():
+            try:
+                pair = canonical([parse_pair(str(name), codes)], codes)[0]
+            except ConfigError as error:
+                self.faults += [f"mining: per_pair: {fault}" for fault in error.faults]
+                continue
+            if pair not in pairs:
+                self.faults.append(f"mining: per_pair: {name} is not among the pairs of this run")
+            elif not isinstance(options, Mapping):
+                self.faults.append(f"mining: per_pair: {name} must be a mapping of options, but is {options!r}")
+            else:
+                faults = Section(self.verbs["mining"], {**values, **options}).faults()
+                self.faults += [f"mining: per_pair: {name}: {fault}" for fault in faults]
+                found[pair] = options
+        return found
+
+    def _resources(self) -> dict[str, Resources]:
+        given = self.values.get("resources") or {}
+        if not isinstance(given, Mapping):
+            self.faults.append(f"`resources` must be a mapping {{train: {{cpus: 8}}}}, but is {given!r}")
+            return {}
+        self.faults += [unknown("kind of stage", str(kind), list(KINDS)) for kind in given if kind not in KINDS]
+        read = {kind: self._typed(Resources, f"resources: {kind}", given.get(kind) or {}) for kind in KINDS}
+        for kind, found in read.items():
+            if found and found.nodes > 1 and kind not in ("train", "pretrain"):
+                self.faults.append(f"resources: {kind}: only train and pretrain run on several nodes. Set `nodes: 1`")
+        return {kind: found for kind, found in read.items() if found}
+
+
+def of_round(values: Any, index: int) -> Any:
+    """The value of a round, where each has its own; the last one for all further rounds."""
+    if not isinstance(values, list | tuple):
+        return values
+    return values[min(index, len(values) - 1)]
+
+
+def _as_text(value: Any) -> Any:
+    """Paths as text, all the way down."""
+    if isinstance(value, Mapping):
+        return {str(name): _as_text(item) for name, item in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
+def _updates(config: TrainingConfig | PretrainConfig) -> Iterator[str]:
+    counts = config.max_update if isinstance(config.max_update, list) else [config.max_update]
+    if not counts:
+        yield "`max_update` must not be an empty list"
+    for count in counts:
+        yield from at_least("max_update", count, 1, "it")
+    yield from at_least("save_every", config.save_every, 1, "it")
+
+
+def _words(name: str, text: str) -> Iterator[str]:
+    try:
+        shlex.split(text)
+    except ValueError as fault:
+        yield f"`{name}` cannot be split into words ({fault}). Close the quotes"

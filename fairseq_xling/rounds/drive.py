@@ -1,0 +1,177 @@
+"""A run from its configuration: plan, lease, driver, scores; what `iterate` calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from fairseq_xling.errors import ConfigError, CorpusError
+from fairseq_xling.files import MANIFEST, Manifest, atomic_write, write_manifest
+from fairseq_xling.rounds.config import RoundsConfig
+from fairseq_xling.rounds.criss import plan_criss
+from fairseq_xling.rounds.estimate import CPU_FLOPS, GPU_FLOPS, TOKENS_PER_SENTENCE, costs, counted
+from fairseq_xling.rounds.executors import Executor
+from fairseq_xling.rounds.executors.inline import InlineExecutor
+from fairseq_xling.rounds.executors.local import LocalExecutor, serve
+from fairseq_xling.rounds.lease import Lease, born, holder_of
+from fairseq_xling.rounds.perform import Call, Performer
+from fairseq_xling.rounds.plan import Plan
+from fairseq_xling.rounds.restart import check_restart
+from fairseq_xling.rounds.run import Driver
+from fairseq_xling.rounds.scores import read_scores, write_scores
+from fairseq_xling.rounds.stages import Stage
+from fairseq_xling.rounds.state import RunDirectory, content_hash
+from fairseq_xling.rounds.view import View, by_round_and_kind, clock, mean_scores, remaining_seconds
+
+CONFIG = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The same for a person and for a program."""
+
+    tables: Sequence[tuple[Sequence[str], Sequence[Sequence[object]]]]
+    lines: Sequence[str]
+    record: dict[str, Any]
+
+
+def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call) -> list[dict[str, Any]]:
+    """Carry the run out, or on; returns all its scores."""
+    refuse_missing_text(config)
+    plan = plan_criss(config)
+    root.mkdir(parents=True, exist_ok=True)
+    if not (root / CONFIG).is_file() and any(path.name[0] != "." for path in root.iterdir()):
+        raise ConfigError(f"{root} holds something else than a run. Name another --run-dir")
+    lease = Lease(root)
+    dead = lease.acquire()
+    view = View(root)
+    started = time.perf_counter()
+    try:
+        if dead:
+            view.tell("taken", "over", f"from {dead}, which is gone")
+        write_config(config, root, view)
+        run = RunDirectory(root)
+        chosen = _executor(executor, run, cpus, call)
+        driver = Driver(plan, run, chosen, view.tell, lease.check, lambda stage: _after(run, plan, stage))
+        view.watch(driver)
+        driver.drive()
+        scores = write_scores(run, plan)
+        _finish(run, plan, config, time.perf_counter() - started)
+        view.tell("finished", "", f"{len(plan)} stages, {len(scores)} scores in {root / 'scores.jsonl'}")
+        return scores
+    finally:
+        lease.release()
+        view.close()
+
+
+def _executor(name: str, run: RunDirectory, cpus: int, call: Call) -> Executor:
+    if name == "inline":
+        return InlineExecutor(Performer(run, call), cpus)
+    return LocalExecutor(run.root, cpus)
+
+
+def _after(run: RunDirectory, plan: Plan, stage: Stage) -> None:
+    """What is checked and written when a stage is finished."""
+    check_restart(run, plan, stage)
+    if stage.kind == "evaluate":
+        write_scores(run, plan)
+
+
+def _finish(run: RunDirectory, plan: Plan, config: RoundsConfig, seconds: float) -> None:
+    """R/manifest.json: what the whole run read and made, by content."""
+    manifests = {stage.name: run.manifest(stage.name) for stage in plan}
+    outputs = {name: content_hash(found.outputs) for name, found in manifests.items() if found}
+    inputs = {str(source.path): run.file_hash(source.path) for source in plan.files}
+    counts = {
+        "stages": len(plan),
+        "work_seconds": round(sum(found.seconds for found in manifests.values() if found), 1),
+    }
+    write_manifest(run.root / MANIFEST, Manifest("run", config.values, inputs, outputs, counts, round(seconds, 1)))
+
+
+def write_config(config: RoundsConfig, root: Path, view: View) -> None:
+    """Keep the configuration with absolute paths, so that workers and later commands need nothing else."""
+    text = yaml.safe_dump(dict(config.values), sort_keys=False, allow_unicode=True, width=120)
+    place = root / CONFIG
+    if place.is_file():
+        if place.read_text(encoding="utf-8") == text:
+            return
+        view.tell("configuration", "", "is another one now; what depends on the change is made again")
+    with atomic_write(place) as stream:
+        stream.write(text)
+
+
+def refuse_missing_text(config: RoundsConfig) -> None:
+    missing = [code for code, language in config.languages.items() if language.mono is None]
+    if missing:
+        raise ConfigError(f"languages: {', '.join(missing)}: `mono` is missing; `sentences` alone is for --dry-run")
+    empty = [
+        str(language.mono)
+        for language in config.languages.values()
+        if language.mono and not language.mono.stat().st_size
+    ]
+    if empty:
+        raise CorpusError(f"{empty[0]} is empty. There must be at least one sentence.")
+
+
+def serve_run(root: Path, config: RoundsConfig, call: Call, source: IO[str], answers: IO[str]) -> None:
+    """A worker process of the local executor."""
+    serve(Performer(_Fresh(root), call), plan_criss(config).by_name, source, answers)
+
+
+class _Fresh(RunDirectory):
+    """A run directory that other processes publish into: what was read is forgotten before every stage."""
+
+    def input_hashes(self, stage: Stage) -> dict[str, str]:
+        for name in stage.needs:
+            self.forget(name)
+        return super().input_hashes(stage)
+
+
+def dry_run(config: RoundsConfig) -> Report:
+    """The plan, and what it will cost."""
+    config = counted(config)
+    plan = plan_criss(config)
+    found = costs(config, plan)
+    header = ["stage", "count", "sentences", "TFLOP", "hours", "GB kept", "CPU hours at most", "GPU hours at most"]
+    rows: list[list[object]] = [
+        [c.kind, c.stages, c.sentences, round(c.flops / 1e12, 2), round(c.hours, 2), round(c.gigabytes, 2),
+         round(c.cpu_hours_limit, 1), round(c.gpu_hours_limit, 1)]
+        for c in found
+    ]  # fmt: skip
+    total = ["all", *(sum(row[i] for row in rows) for i in range(1, len(header)))]  # type: ignore[misc]
+    rows.append([round(value, 2) if isinstance(value, float) else value for value in total])
+    lines = [
+        f"{len(config.languages)} languages, {len(config.pairs)} pairs, {config.rounds} rounds, {len(plan)} stages",
+        f"hours: products only, {TOKENS_PER_SENTENCE} tokens a sentence, {CPU_FLOPS / 1e9:.0f} GFLOP/s a processor, "
+        f"{GPU_FLOPS / 1e12:.0f} TFLOP/s a GPU; at most: every attempt takes its whole time limit",
+    ]
+    record = {"stages": plan.records(), "counts": dict(plan.kinds), "costs": [asdict(cost) for cost in found]}
+    stages: list[list[object]] = [[stage.name, ", ".join(stage.needs) or "-"] for stage in plan]
+    return Report([(["stage", "needs"], stages), (header, rows)], lines, record)
+
+
+def status(root: Path, config: RoundsConfig) -> Report:
+    """How far a run is, from its directory alone."""
+    plan, run = plan_criss(config), RunDirectory(root)
+    done = {stage.name for stage in plan if run.manifest(stage.name)}
+    holder = holder_of(root)
+    alive = holder is not None and (born(holder["pid"]) == holder["born"])
+    attempts = sorted(path.name.split(".")[0].replace("~", "/") for path in run.attempts.glob("*.attempt.*"))
+    left = remaining_seconds(plan, run, done)
+    driver = f"driven by process {holder['pid']} on {holder['host']}" if holder and alive else "nobody drives it"
+    lines = [f"{root}: {len(done)} of {len(plan)} stages are finished; {driver}"]
+    if attempts:
+        lines.append(f"{'running' if alive else 'cut short'}: {', '.join(attempts)}")
+    if left is not None and len(done) < len(plan):
+        lines.append(f"about {clock(left)} of work left")
+    scores = read_scores(root)
+    record = {"done": sorted(done), "of": len(plan), "driver": holder if alive else None, "attempts": attempts,
+              "seconds_left": left, "scores": scores}  # fmt: skip
+    tables = [(["round", "stage", "done", "of"], by_round_and_kind(list(plan), done))]
+    return Report([*tables, mean_scores(scores)] if scores else tables, lines, record)
