@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,7 +107,10 @@ class TrainingConfig:
 class EvaluationConfig:
     """What is scored after each round, where the files for it are given."""
 
-    directions: str | list[str] = option("all", "all, pivots:xx,yy, or a list of pairs; each both ways")
+    directions: Any = option("all", "all, {pivots: [xx]}, or a list of pairs; each both ways")
+    translated: Any = option(
+        None, "those of them that are translated too, which takes longer than retrieval (default: all of them)"
+    )
     metrics: list[str] = field(
         default_factory=lambda: list(METRICS), metadata={"help": f"of {', '.join(METRICS)} (default: all)"}
     )
@@ -175,6 +180,7 @@ class RoundsConfig:
     training: TrainingConfig
     evaluation: EvaluationConfig
     evaluated: tuple[Pair, ...]
+    translated: tuple[Pair, ...]
     resources: Mapping[str, Resources]
     values: Mapping[str, Any]
     """The mapping it was read from, with absolute paths."""
@@ -213,6 +219,10 @@ class _Reader:
         training = self._typed(TrainingConfig, "training")
         evaluation = self._typed(EvaluationConfig, "evaluation")
         evaluated = self._pairs("evaluation: directions", evaluation.directions, codes) if evaluation else ()
+        translated = evaluated
+        if evaluation and evaluation.translated is not None:
+            wanted = self._pairs("evaluation: translated", evaluation.translated, codes)
+            translated = tuple(pair for pair in evaluated if pair in wanted)
         sections = {name: self._section(name) for name in SECTIONS if name != "mining"}
         mining = self._mining(pairs)
         resources = self._resources()
@@ -220,7 +230,8 @@ class _Reader:
             return None
         return RoundsConfig(
             languages, pairs, rounds, seed, start, sections["pieces"], mining, sections["assembly"],
-            sections["encoding"], sections["translation"], training, evaluation, evaluated, resources, self._absolute(),
+            sections["encoding"], sections["translation"], training, evaluation, evaluated, translated,
+            resources, self._absolute(),
         )  # fmt: skip
 
     def _absolute(self) -> dict[str, Any]:
@@ -248,9 +259,20 @@ class _Reader:
         if not isinstance(values, Mapping):
             return values
         return {
-            name: self.base / value if name in names and isinstance(value, str) else value
+            name: self._path(value) if name in names and isinstance(value, str) else value
             for name, value in values.items()
         }
+
+    def _path(self, value: str) -> Path:
+        """Absolute, with `${NAME}` of the environment and `~` filled in."""
+        path = os.path.expanduser(os.path.expandvars(value))
+        unset = re.search(r"\$\{?(\w+)", path)
+        fault = (
+            unset and f"the environment variable {unset[1]} is not set, but paths name it. Set it: export {unset[1]}=…"
+        )
+        if fault and fault not in self.faults:
+            self.faults.append(fault)
+        return self.base / path
 
     def _languages(self) -> dict[str, LanguageConfig]:
         given = self.values.get("languages")
@@ -273,7 +295,7 @@ class _Reader:
         config: LanguageConfig | None = self._typed(LanguageConfig, name, values)
         for role in _FILES if config else ():
             path = getattr(config, role)
-            if path is not None and not path.is_file():
+            if path is not None and "$" not in str(path) and not path.is_file():
                 self.faults.append(f"{name}: `{role}` {path} does not exist. Check the path")
         return config
 
@@ -305,7 +327,7 @@ class _Reader:
         config: StartConfig | None = self._typed(StartConfig, "start", self._paths(given, _START_FILES))
         for role in _START_FILES if config else ():
             path = getattr(config, role)
-            if path is not None and not path.is_file():
+            if path is not None and "$" not in str(path) and not path.is_file():
                 self.faults.append(f"start: `{role}` {path} does not exist. Check the path")
         return config
 

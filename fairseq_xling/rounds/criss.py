@@ -150,8 +150,9 @@ class _Generator:
             pairs = self._evaluated(split)
             if model and pairs and "tatoeba" in metrics:
                 yield self._retrieval(f"{here}/retrieval-{split}", model, split, pairs)
-            if model and pairs and {"bleu", "chrf"} & set(metrics):
-                yield self._translation(f"{here}/translation-{split}", model, split, pairs)
+            translated = [pair for pair in pairs if pair in self.config.translated]
+            if model and translated and {"bleu", "chrf"} & set(metrics):
+                yield self._translation(f"{here}/translation-{split}", model, split, translated)
         known = [pair for pair in self.config.pairs if all(self.config.languages[code].ids for code in pair)]
         if known and "pairs" in metrics:
             yield self._gold(number, known)
