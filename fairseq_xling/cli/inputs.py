@@ -6,11 +6,15 @@ import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.files import read_lines, sha256_file
 from fairseq_xling.vectors import open_vectors
+
+if TYPE_CHECKING:
+    from fairseq_xling.text.surface import SurfaceEncoder
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,17 @@ def _surface(args: argparse.Namespace, written: Any, inputs: dict[str, str]) -> 
     from fairseq_xling.text.surface import SurfaceEncoder
 
     texts = read_lines(args.source), read_lines(args.target)
-    fitted = [line for path in args.fit for line in read_lines(path)] if args.fit else [*texts[0], *texts[1]]
-    encoder = SurfaceEncoder.fit(fitted)
+    if args.fit:
+        encoder = _fitted(tuple((path, inputs[os.fspath(path)]) for path in args.fit))
+    else:
+        encoder = SurfaceEncoder.fit([*texts[0], *texts[1]])
     source, target = (encoder.encode_sparse(lines) for lines in texts)
     return Sides(source, target, texts, written, encoder.signature, inputs)
+
+
+@lru_cache(maxsize=1)
+def _fitted(files: tuple[tuple[str, str], ...]) -> SurfaceEncoder:
+    """Fitted on files of these paths and contents; a process that mines many pairs fits once."""
+    from fairseq_xling.text.surface import SurfaceEncoder
+
+    return SurfaceEncoder.fit([line for path, _ in files for line in read_lines(path)])
