@@ -62,23 +62,9 @@ def score_translation(args: argparse.Namespace) -> Iterable[Score]:
     return with_means(scores)
 
 
-def matrices(scores: Iterable[Score], directions: str) -> str:
-    """For each name a table of source languages by target languages, values with two decimals."""
-    languages = {"-".join(pair): pair for pair, _ in read_directions(directions)}
-    directed = [score for score in scores if score.pair != "*"]
-    parts = []
-    for name in dict.fromkeys(score.name for score in directed):
-        values = {score.pair: f"{score.value:.2f}" for score in directed if score.name == name}
-        sides = [languages[pair] for pair in values]
-        rows, columns = ([*dict.fromkeys(side[place] for side in sides)] for place in (0, 1))
-        cells = [[name, *columns], *([row, *(values.get(f"{row}-{column}", "") for column in columns)] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = (
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-            for row in cells
-        )
-        parts.append("\n".join("  ".join(line).rstrip() for line in lines))
-    return "\n\n".join(parts)
+def direction_pairs(path: str) -> list[tuple[str, str]]:
+    """The pairs of languages in a file of directions."""
+    return [languages for languages, _ in read_directions(path)]
 
 
 def _tests(args: argparse.Namespace) -> list[Translations]:

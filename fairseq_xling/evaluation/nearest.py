@@ -55,24 +55,8 @@ class TestSet:
         return f"{source}-{target}", f"{target}-{source}"
 
     def neighbours(self, k: int) -> Neighbours:
-        """Both directions' `k` nearest; the ids of a row that is all zeros, and so has no neighbours, are -1.
-
-        Dense vectors with such a row are refused: an encoder gives a direction to every line. Spelling does not.
-        """
-        source: Any = self.source
-        target: Any = self.target
-        if not hasattr(source, "indptr"):
-            from fairseq_xling.neighbours.kernel import SearchConfig, search
-
-            validate(source, "source vectors")
-            validate(target, "target vectors")
-            return search(unit_rows(source), unit_rows(target), SearchConfig(k=k))
-        from fairseq_xling.neighbours.sparse import sparse_neighbours
-
-        found = sparse_neighbours(source, target, k)
-        found.forward_ids[np.diff(source.indptr) == 0] = -1
-        found.backward_ids[np.diff(target.indptr) == 0] = -1
-        return found
+        """Both directions' `k` nearest."""
+        return two_way(self.source, self.target, k)
 
     def right(self, answers: Int64, direction: int, textual: bool) -> Bool:
         """Which answers are right: `answers` [n] or [n, k] row numbers on the side searched (0: target, 1: source).
@@ -91,3 +75,22 @@ class TestSet:
         kinds = np.array([numbers.setdefault(line, len(numbers)) for line in self.texts[1 - direction]])
         alike: Bool = (answers >= 0) & (kinds[answers] == kinds[rows])
         return alike
+
+
+def two_way(source: Any, target: Any, k: int) -> Neighbours:
+    """The `k` nearest of each row on the other side; the ids of a row that is all zeros, and so has none, are -1.
+
+    Dense vectors with such a row are refused: an encoder gives a direction to every line. Spelling does not.
+    """
+    if not hasattr(source, "indptr"):
+        from fairseq_xling.neighbours.kernel import SearchConfig, search
+
+        validate(source, "source vectors")
+        validate(target, "target vectors")
+        return search(unit_rows(source), unit_rows(target), SearchConfig(k=k))
+    from fairseq_xling.neighbours.sparse import sparse_neighbours
+
+    found = sparse_neighbours(source, target, k)
+    found.forward_ids[np.diff(source.indptr) == 0] = -1
+    found.backward_ids[np.diff(target.indptr) == 0] = -1
+    return found

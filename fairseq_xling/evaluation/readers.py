@@ -1,9 +1,10 @@
-"""The public formats that hold gold: Tatoeba pairs, BUCC lists, concept ids, mined pairs."""
+"""The public formats that hold gold: Tatoeba pairs, FLORES and NTREX, BUCC lists, concept ids, mined pairs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,39 @@ def _score(path: AnyPath, number: int, text: str) -> float:
         return float(text)
     except ValueError as fault:
         raise CorpusError(f"{path}:{number}: the score `{text}` is not a number.") from fault
+
+
+def parallel_files(folder: AnyPath, split: str) -> dict[str, Path]:
+    """The texts by language of a folder whose line i means the same in each: FLORES, NTREX, or files `SPLIT.code`.
+
+    FLORES has `eng_Latn.devtest` in `devtest/` or in the folder itself, NTREX `newstest2019-ref.deu.txt` (its English
+    is `newstest2019-src.eng.txt`), which is called test whatever `split` says.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CorpusError(f"{folder} is not a folder. Name the one that holds a text for each language.")
+    forms = [
+        (folder / split, re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")),
+        (folder, re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")),
+        (folder, re.compile(r"newstest2019-(?:ref|src)\.([A-Za-z-]+)\.txt")),
+        (folder, re.compile(rf"{re.escape(split)}\.([A-Za-z_-]+)")),
+    ]
+    for place, form in forms:
+        matches = {path: form.fullmatch(path.name.removesuffix(".gz")) for path in sorted(place.glob("*"))}
+        found = {match[1]: path for path, match in matches.items() if match}
+        if found:
+            return found
+    raise CorpusError(
+        f"{folder} has no texts of split {split}: neither xxx_Xxxx.{split} (FLORES), nor newstest2019-ref.xxx.txt "
+        f"(NTREX), nor {split}.xxx. Name the split with --split."
+    )
+
+
+def read_parallel(files: Mapping[str, Path]) -> dict[str, list[str]]:
+    """The lines of each language; a file with another number of lines than the first is an error."""
+    texts = {code: read_lines(path) for code, path in files.items()}
+    first = next(iter(texts), "")
+    for code, lines in texts.items():
+        if len(lines) != len(texts[first]):
+            raise CorpusError(f"{files[code]} has {len(lines)} lines, but {files[first]} has {len(texts[first])}.")
+    return texts

@@ -69,3 +69,38 @@ def test_concepts(tmp_path: Path) -> None:
     assert readers.read_concepts(write(tmp_path / "ids", "7\n7\nx\n")) == ["7", "7", "x"]
     with pytest.raises(CorpusError, match=r"ids:2: no concept number"):
         readers.read_concepts(write(tmp_path / "ids", "7\n\nx\n"))
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "codes"),
+    [
+        (["devtest/eng_Latn.devtest", "devtest/fur_Latn.devtest", "dev/eng_Latn.dev", "README"], "devtest", 2),
+        (["eng_Latn.dev", "fur_Latn.dev.gz", "fur_Latn.dev.npy"], "dev", 2),
+        (
+            ["newstest2019-src.eng.txt", "newstest2019-ref.deu.txt", "newstest2019-ref.fuc-x.txt", "LANGUAGES.tsv"],
+            "t",
+            3,
+        ),
+        (["test.eng", "test.fur", "dev.eng", "test.fur.npy", "mono.eng.ids"], "test", 2),
+    ],
+)
+def test_folders_of_parallel_texts(tmp_path: Path, names: list[str], split: str, codes: int) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / name, "a\nb\n")
+    found = readers.parallel_files(tmp_path, split)
+    assert len(found) == codes
+    assert all(code.partition("_")[0] in path.name for code, path in found.items())
+    assert any(code.startswith("eng") for code in found)
+
+
+def test_parallel_texts_have_as_many_lines(tmp_path: Path) -> None:
+    files = {code: write(tmp_path / f"test.{code}", text) for code, text in {"a": "1\n2\n", "b": "1\n2\n"}.items()}
+    assert readers.read_parallel(files) == {"a": ["1", "2"], "b": ["1", "2"]}
+    write(tmp_path / "test.b", "1\n")
+    with pytest.raises(CorpusError, match=r"test\.b has 1 lines, but .*test\.a has 2"):
+        readers.read_parallel(files)
+    with pytest.raises(CorpusError, match="has no texts of split devtest: .*Name the split"):
+        readers.parallel_files(tmp_path, "devtest")
+    with pytest.raises(CorpusError, match="is not a folder"):
+        readers.parallel_files(tmp_path / "none", "dev")

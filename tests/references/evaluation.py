@@ -76,3 +76,22 @@ def gold_recall(pairs: Iterable[tuple[int, int]], source: Sequence[str], target:
             right[source[i]] = right.get(source[i], 0) + 1
     finds = sum(min(count, most[concept]) for concept, count in right.items())
     return sum(right.values()), finds, sum(most.values())
+
+
+def xsimplusplus(
+    table: npt.NDArray[np.float64], lines: Sequence[str], changes: dict[str, Any], margin: str, k: int = 4
+) -> dict[str, int]:
+    """Errors by kind of rows that search columns, where column i translates row i and those after them are made up."""
+    row_means = [np.mean(sorted(row)[-k:]) for row in table]
+    column_means = [np.mean(sorted(column)[-k:]) for column in table.T]
+    kinds: dict[str, int] = {}
+    for i, row in enumerate(table):
+        nearest = sorted(range(len(row)), key=lambda j: (-row[j], j))[:k]
+        around = {j: (row_means[i] + column_means[j]) / 2 for j in nearest}
+        scores = {j: {"ratio": row[j] / around[j], "distance": row[j] - around[j], "absolute": row[j]} for j in nearest}
+        best = max(nearest, key=lambda j: scores[j][margin])
+        if lines[best] != lines[i]:
+            made_of, kind = changes.get(lines[best].strip(), ("", ""))
+            kind = kind if made_of == lines[i].strip() else "Misaligned"
+            kinds[kind] = kinds.get(kind, 0) + 1
+    return kinds
