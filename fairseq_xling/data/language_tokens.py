@@ -8,6 +8,12 @@ With a sentence x in `src` and its translation y in `tgt`, both in token ids, `<
     decoder input        </s> [tgt] y           the target, shifted by fairseq's collater: `</s>` comes to the front
     generation           begins with </s>, the first output is forced to be [tgt], ends at </s>
 
+A dual encoder's sentences are read alike on both sides:
+
+    either side  first:  <s> x </s>             XLM-R, LaBSE and DAP (where the first token is [CLS])
+                 none:   x </s>                 mBART's or CRISS' encoder
+    with codes           <s> x </s> [src]       masked pretraining that is told the language
+
 The dictionary ends with the language tokens `[code]` in the order of --criss-langs and then `<mask>`: the order in
 which fairseq's multilingual_denoising appends them to its dict.txt, so that a pretrained mBART's rows keep their
 meaning.
@@ -27,6 +33,7 @@ from fairseq_xling.languages import language_token
 
 MASK = "<mask>"
 SOURCE_STYLES = ("none", "suffix")
+DUAL_STYLES = ("first", "none")
 
 
 def complete_dictionary(dictionary: Dictionary, languages: Sequence[str] | None, where: str) -> list[str]:
@@ -42,18 +49,22 @@ def complete_dictionary(dictionary: Dictionary, languages: Sequence[str] | None,
             f"{where}: `{MASK}` must be the last symbol, but is number {dictionary.index(MASK)} of {len(dictionary)}. "
             "Remove its line and all lines behind it; the task appends language tokens and the mask by itself."
         )
-    found = list[str]()
-    for symbol in reversed(dictionary.symbols[:-1]):
-        if not (symbol.startswith("[") and symbol.endswith("]") and len(symbol) > 2):
-            break
-        found.append(symbol[1:-1])
-    found.reverse()
+    found = _languages_before_mask(dictionary)
     faults = [unknown("language", code, found) for code in languages or () if code not in found]
     if faults:
         raise ConfigError(faults, f"--criss-langs against the language tokens of {where}")
     if not found:
         raise ConfigError(f"{where} ends with `{MASK}` but has no language tokens before it. Remove that line.")
     return found
+
+
+def _languages_before_mask(dictionary: Dictionary) -> list[str]:
+    found = list[str]()
+    for symbol in reversed(dictionary.symbols[:-1]):
+        if not (symbol.startswith("[") and symbol.endswith("]") and len(symbol) > 2):
+            break
+        found.append(symbol[1:-1])
+    return found[::-1]
 
 
 def _extend(dictionary: Dictionary, languages: Sequence[str] | None, where: str) -> list[str]:
@@ -94,6 +105,20 @@ class LanguageTokens:
             raise ConfigError(unknown("language", language, list(self.languages)))
         return self._index[language]
 
+    def restyled(self, style: str) -> LanguageTokens:
+        """The same tokens in another source style."""
+        return LanguageTokens(self.dictionary, self.languages, style)
+
+    @property
+    def needs_language(self) -> bool:
+        """Whether a sentence cannot be read without knowing its language."""
+        return self.source_style != "none"
+
+    @property
+    def added(self) -> int:
+        """How many tokens `source` adds."""
+        return int(self.source_style != "none")
+
     @property
     def indices(self) -> set[int]:
         """The ids of all language tokens: what is stripped from text before anybody scores it."""
@@ -125,3 +150,60 @@ class LanguageTokens:
         """The language token of each target of a batch [n, length], padded on either side, as [n, 1]."""
         first = target.ne(self.dictionary.pad()).long().argmax(dim=1, keepdim=True)
         return target.gather(1, first)
+
+
+def complete_with_mask(dictionary: Dictionary, where: str) -> list[str]:
+    """Append `<mask>` where it is missing, as XLM-R's tasks do; returns the languages whose tokens precede it."""
+    if MASK not in dictionary:
+        dictionary.add_symbol(MASK)
+    if dictionary.symbols[-1] != MASK:
+        raise ConfigError(
+            f"{where}: `{MASK}` must be the last symbol, but is number {dictionary.index(MASK)} of {len(dictionary)}. "
+            "Remove its line and all lines behind it; the task appends the mask by itself."
+        )
+    return _languages_before_mask(dictionary)
+
+
+class DualTokens(LanguageTokens):
+    """Both sides of a dual encoder; with `codes`, the language's token stands behind the sentence."""
+
+    def __init__(
+        self, dictionary: Dictionary, languages: Iterable[str], source_style: str = "first", codes: bool = False
+    ) -> None:
+        if source_style not in DUAL_STYLES:
+            raise ConfigError(
+                f"--dual-style must be first (`<s> x </s>`, as XLM-R) or none (`x </s>`, as CRISS' encoder), but is "
+                f"{source_style!r}"
+            )
+        super().__init__(dictionary, languages)
+        self.source_style = source_style
+        self.codes = codes
+
+    def restyled(self, style: str) -> LanguageTokens:
+        raise ConfigError(
+            "a dual encoder reads sentences as it was trained to. Leave --language-token and --no-language-token out"
+        )
+
+    @property
+    def needs_language(self) -> bool:
+        return self.codes
+
+    @property
+    def added(self) -> int:
+        return int(self.source_style == "first") + self.codes
+
+    @property
+    def ordinary(self) -> tuple[int, int]:
+        """First id and end of the tokens that are neither special nor a language's nor the mask."""
+        return self.dictionary.nspecial, min([*self.indices, self.dictionary.index(MASK)])
+
+    def source(self, tokens: Tensor, language: str) -> Tensor:
+        """`x </s>` as the tower wants it."""
+        before = [self.dictionary.bos()] if self.source_style == "first" else []
+        behind = [self.index(language)] if self.codes else []
+        return torch.cat([tokens.new_tensor(before), tokens, tokens.new_tensor(behind)]) if self.added else tokens
+
+    def source_dataset(self, sentences: FairseqDataset, language: str) -> FairseqDataset:
+        if self.source_style == "first":
+            sentences = PrependTokenDataset(sentences, self.dictionary.bos())
+        return AppendTokenDataset(sentences, self.index(language)) if self.codes else sentences

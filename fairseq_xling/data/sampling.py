@@ -9,36 +9,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from fairseq.data import FairseqDataset, LanguagePairDataset, SampledMultiDataset, data_utils
+from fairseq.data import FairseqDataset, SampledMultiDataset, data_utils
 
 from fairseq_xling.languages import Pair
 
 Indices = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
 
 
-def temperature_shares(sizes: Sequence[int], temperature: float) -> npt.NDArray[np.float64]:
+def temperature_shares(sizes: Sequence[int], temperature: float) -> Shares:
     """Share of each data set in an epoch, p ~ n^(1/T): T=1 as they are, T→∞ all alike (CRISS, section 4.1: T=1)."""
     raised = np.asarray(sizes, dtype=np.float64) ** (1.0 / temperature)
     return raised / raised.sum()
 
 
-class SampledDirections(SampledMultiDataset):
-    """One epoch: as many sentence pairs as there are, mixed in every batch; drawn from seed and epoch alone.
+class SampledSets(SampledMultiDataset):
+    """One epoch: as many items as there are, mixed in every batch; drawn from seed and epoch alone.
 
-    T=1 takes each sentence pair once. Otherwise a direction that is to be seen n times as often as it has sentence
-    pairs is seen in whole passes and a rest without repetition, where fairseq's own class draws with replacement.
+    Without `shares` each item is taken once. Otherwise a set that is to be seen n times as often as it has items is
+    seen in whole passes and a rest without repetition, where fairseq's own class draws with replacement.
     """
 
     def __init__(
-        self, directions: Mapping[Pair, LanguagePairDataset], temperature: float, seed: int, epoch: int, split: str
+        self, sets: Mapping[str, FairseqDataset], shares: Shares | None, seed: int, epoch: int, split: str
     ) -> None:
-        sizes = [len(dataset) for dataset in directions.values()]
         super().__init__(
-            OrderedDict((str(direction), dataset) for direction, dataset in directions.items()),
-            sampling_ratios=None if temperature == 1 else temperature_shares(sizes, temperature),
+            OrderedDict(sets),
+            sampling_ratios=shares,
             seed=seed,
             epoch=epoch,
-            virtual_size=sum(sizes),
+            virtual_size=sum(len(dataset) for dataset in sets.values()),
             split=split,
             shared_collater=True,
         )
@@ -51,13 +51,24 @@ class SampledDirections(SampledMultiDataset):
         return np.concatenate([*whole, rng.permutation(len(dataset))[:rest]]).astype(np.int64)
 
 
+class SampledDirections(SampledSets):
+    """Sentence pairs of all directions; T=1 takes each of them once."""
+
+    def __init__(
+        self, directions: Mapping[Pair, FairseqDataset], temperature: float, seed: int, epoch: int, split: str
+    ) -> None:
+        sizes = [len(dataset) for dataset in directions.values()]
+        shares = None if temperature == 1 else temperature_shares(sizes, temperature)
+        super().__init__({str(d): dataset for d, dataset in directions.items()}, shares, seed, epoch, split)
+
+
 class SeparateDirections(FairseqDataset):
     """Directions one after the other: a batch is of one direction, whose number it carries as `direction`.
 
     Ids count on from direction to direction.
     """
 
-    def __init__(self, directions: Mapping[Pair, LanguagePairDataset]) -> None:
+    def __init__(self, directions: Mapping[Pair, FairseqDataset]) -> None:
         super().__init__()
         self.directions = tuple(directions)
         self.datasets = list(directions.values())

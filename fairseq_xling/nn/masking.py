@@ -33,3 +33,10 @@ def masked_tokens(tokens: Tensor, masking: Masking, generator: torch.Generator |
     replaced = asked & (draw[1] >= masking.masked) & (draw[1] < masking.masked + masking.replaced)
     random = (start + (draw[2].double() * (end - start)).long()).clamp(max=end - 1)
     return torch.where(replaced, random, read), asked
+
+
+def joined(source: Tensor, target: Tensor, pad: int) -> Tensor:
+    """Both sides of each pair, [n, a] and [n, b], in one row without padding between them, padded on the right."""
+    tokens = torch.cat([source, target], dim=1)
+    order = tokens.eq(pad).long().argsort(dim=1, stable=True)
+    return tokens.gather(1, order)[:, : int(tokens.ne(pad).sum(dim=1).max())]

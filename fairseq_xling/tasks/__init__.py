@@ -1,4 +1,9 @@
 """fairseq tasks; fairseq imports every module here by itself, so this also brings in what they are built from."""
 
 from fairseq_xling import criterions, models  # noqa: F401 - imported so that they register
-from fairseq_xling.tasks import criss, margin_mining  # noqa: F401 - imported so that it registers also without --user-dir
+from fairseq_xling.tasks import (  # noqa: F401 - imported so that they register also without --user-dir
+    criss,
+    dual_alignment,
+    margin_mining,
+    masked_pairs,
+)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from fairseq.data import Dictionary, LanguagePairDataset, ListDataset
 from references import small_criss
 
-from fairseq_xling.data.language_tokens import LanguageTokens, complete_dictionary
+from fairseq_xling.data.language_tokens import DualTokens, LanguageTokens, complete_dictionary, complete_with_mask
 from fairseq_xling.errors import ConfigError
 
 
@@ -110,3 +111,45 @@ class TestTokens:
             small_criss.language_tokens().index("ac")
         with pytest.raises(ConfigError, match="must be none .* or suffix .* but is 'prefix'"):
             LanguageTokens(small_criss.dictionary(), ["aa"], "prefix")
+
+
+def plain_dictionary(*symbols: str) -> Dictionary:
+    found = Dictionary()
+    for symbol in ("w0", "w1", *symbols):
+        found.add_symbol(symbol)
+    return found
+
+
+def test_both_sides_of_a_dual_encoder() -> None:
+    symbols = plain_dictionary("[aa]", "[bb]", "<mask>")
+    assert complete_with_mask(symbols, "dict.txt") == ["aa", "bb"]
+    sentence = torch.tensor([4, 5, 2])
+    for style, codes, expected in [
+        ("first", False, [0, 4, 5, 2]),
+        ("none", False, [4, 5, 2]),
+        ("first", True, [0, 4, 5, 2, 7]),
+    ]:
+        tokens = DualTokens(symbols, ["aa", "bb"], style, codes)
+        assert tokens.source(sentence, "bb").tolist() == expected
+        assert tokens.added == len(expected) - 3
+        assert tokens.needs_language == codes
+        dataset = tokens.source_dataset(ListDataset([sentence], np.array([3])), "bb")
+        assert dataset[0].tolist() == expected
+        assert tokens.ordinary == (4, 6)
+
+
+def test_the_mask_is_appended_where_it_is_missing() -> None:
+    symbols = plain_dictionary()
+    assert complete_with_mask(symbols, "dict.txt") == []
+    assert symbols.symbols[-1] == "<mask>"
+    assert DualTokens(symbols, []).ordinary == (4, 6)
+    with pytest.raises(ConfigError, match="must be the last symbol, but is number 6 of 8"):
+        complete_with_mask(plain_dictionary("<mask>", "w2"), "dict.txt")
+
+
+def test_a_dual_encoder_keeps_its_style() -> None:
+    tokens = DualTokens(plain_dictionary("<mask>"), [])
+    with pytest.raises(ConfigError, match="as it was trained to"):
+        tokens.restyled("suffix")
+    with pytest.raises(ConfigError, match="--dual-style must be first"):
+        DualTokens(tokens.dictionary, [], "suffix")

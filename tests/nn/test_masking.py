@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fairseq_xling.nn.masking import Masking, masked_tokens
+from fairseq_xling.nn.masking import Masking, joined, masked_tokens
 
 MASKING = Masking(mask=99, ordinary=(4, 90))
 
@@ -41,3 +41,13 @@ def test_special_tokens_stay_and_are_never_drawn() -> None:
 def test_the_seed_decides() -> None:
     assert all(torch.equal(one, other) for one, other in zip(drawn(), drawn(), strict=True))
     assert not torch.equal(drawn()[2], drawn(2)[2])
+
+
+def test_joined_rows_against_a_loop() -> None:
+    source = torch.tensor([[0, 5, 6, 2, 1], [0, 7, 2, 1, 1]])
+    target = torch.tensor([[1, 0, 8, 2], [0, 9, 9, 2]])
+    expected = []
+    for one, other in zip(source.tolist(), target.tolist(), strict=True):
+        row = [token for token in one + other if token != 1]
+        expected.append(row + [1] * (7 - len(row)))
+    assert joined(source, target, pad=1).tolist() == expected
