@@ -32,9 +32,7 @@ def test_generate_prints_scores_with_signatures(written_model: WrittenModel, fai
     assert expected[1].value > 0
 
 
-def test_a_wrong_metric_is_said_at_once(
-    written_model: WrittenModel, fairseq: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_wrong_metric_is_said_at_once(written_model: WrittenModel, fairseq: Callable[..., str]) -> None:
     said = fairseq("generate", *command(written_model), "--scoring", "xling", "--xling-metrics", "blue", status=2)
     assert "fairseq-xling: error: unknown metric `blue` (did you mean `bleu`?)" in said
     assert "Traceback" not in said
