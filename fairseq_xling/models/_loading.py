@@ -81,7 +81,8 @@ def readable(path: str) -> Iterator[None]:
 def checkpoint_options(path: str, state: dict[str, Any]) -> Any:
     """The whole configuration, of which releases keep the old flat Namespace."""
     if state.get("cfg") is not None:
-        return state["cfg"]
+        # A plain mapping where the file was read without fairseq.
+        return state["cfg"] if OmegaConf.is_config(state["cfg"]) else OmegaConf.create(state["cfg"])
     if state.get("args") is None:
         raise CheckpointError(f"checkpoint {path} holds neither `cfg` nor `args`, so its sizes are unknown.")
     return convert_namespace_to_omegaconf(state["args"])

@@ -18,17 +18,19 @@ from fairseq_xling.rounds.estimate import CPU_FLOPS, GPU_FLOPS, TOKENS_PER_SENTE
 from fairseq_xling.rounds.executors import Executor
 from fairseq_xling.rounds.executors.inline import InlineExecutor
 from fairseq_xling.rounds.executors.local import LocalExecutor, serve
-from fairseq_xling.rounds.lease import Lease, born, holder_of
+from fairseq_xling.rounds.lease import LEASE, LOCK, Lease, born, holder_of
 from fairseq_xling.rounds.perform import Call, Performer
 from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.restart import check_restart
 from fairseq_xling.rounds.run import Driver
 from fairseq_xling.rounds.scores import read_scores, write_scores
 from fairseq_xling.rounds.stages import Stage
-from fairseq_xling.rounds.state import RunDirectory, content_hash
+from fairseq_xling.rounds.state import ATTEMPTS, LOGS, RunDirectory, content_hash
 from fairseq_xling.rounds.view import View, by_round_and_kind, clock, mean_scores, remaining_seconds
 
 CONFIG = "config.yaml"
+# What a folder may hold that is to become a run directory: the demo's texts, and what a driver killed early leaves.
+_BESIDE = ("world", LOGS, ATTEMPTS, LEASE, LOCK)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
     refuse_missing_text(config)
     plan = plan_criss(config)
     root.mkdir(parents=True, exist_ok=True)
-    if not (root / CONFIG).is_file() and any(path.name[0] != "." for path in root.iterdir()):
+    if not (root / CONFIG).is_file() and any(path.name not in _BESIDE for path in root.iterdir()):
         raise ConfigError(f"{root} holds something else than a run. Name another --run-dir")
     lease = Lease(root)
     dead = lease.acquire()

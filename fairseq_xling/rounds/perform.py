@@ -129,12 +129,15 @@ class Performer:
                 return
 
     def _failure(self, stage: Stage, command: Command, code: int) -> str:
-        lines = last_lines(self.run.log(stage.name))
+        """The stage, what ended how, where its log is, and the log's last lines."""
+        log = self.run.log(stage.name)
+        lines = last_lines(log)
+        complaint = f"{PROGRAM}: error: "
+        if lines and lines[-1].startswith(complaint):
+            return f"{stage.name}: {lines[-1].removeprefix(complaint)} (log: {log})"
+        what = " ".join(command.words[:2]) if command.program == PROGRAM else command.program
         said = f"exit code {code}" if code > 0 else f"signal {signal.Signals(-code).name}"
-        shown = " | ".join(lines)
-        return (
-            f"{stage.name}: {' '.join(command.words[:2])} ended with {said} (log: {self.run.log(stage.name)}): {shown}"
-        )
+        return f"{stage.name}: {what} ended with {said} (log: {log}): {' | '.join(lines)}"
 
 
 def _restore_point(checkpoints: Path) -> None:
@@ -162,7 +165,9 @@ def last_lines(log: Path, count: int = 6) -> list[str]:
     with open(log, "rb") as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - 20_000))
         text = stream.read().decode("utf-8", "replace")
-    return [line.strip() for line in text.splitlines() if line.strip() and "%|" not in line][-count:]
+    return [line.strip() for line in text.splitlines() if line.strip() and "%|" not in line and line[:2] != "$ "][
+        -count:
+    ]
 
 
 @contextlib.contextmanager
