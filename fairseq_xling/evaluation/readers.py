@@ -148,7 +148,7 @@ def parallel_files(folder: AnyPath, split: str) -> dict[str, Path]:
     forms = [
         (folder / split, re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")),
         (folder, re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")),
-        (folder, re.compile(r"newstest2019-(?:ref|src)\.([A-Za-z-]+)\.txt")),
+        (folder, re.compile(r"newstest2019-(?:ref|src)\.([A-Za-z_-]+)\.txt")),
         (folder, re.compile(rf"{re.escape(split)}\.([A-Za-z_-]+)")),
     ]
     for place, form in forms:
