@@ -27,7 +27,7 @@ Float32 = npt.NDArray[np.float32]
 _OFFSET_ERROR = 64 * FP32_UNIT
 _UNIT = 1.01  # no unit vector is longer
 _MEAN_ROWS = 8192  # enough for a mean; any other vector would do
-_TURNED_ROWS = 1024  # at a time, on one core
+_TURNED_ROWS = 512  # at a time, on one core
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A first guess of all neighbours from a few leading coordinates, so that thresholds are high from the first block.
 
 Without it the early blocks meet low thresholds, and two thirds of all pairs that are finished need not have been. The
-guess is itself a two-way search, of vectors with 62 coordinates; a wrong guess costs time and nothing else.
+guess is itself a two-way search, of vectors with 30 coordinates; a wrong guess costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fairseq_xling.neighbours.sweep import Problem, offer_guesses
 from fairseq_xling.neighbours.threads import on_all_cores
 from fairseq_xling.neighbours.workers import Grid, sweep_all
 
-_WIDTH = 64
+_WIDTH = 32
 _GUESSES = 2  # for each place of a list
 
 

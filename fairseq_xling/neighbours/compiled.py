@@ -171,7 +171,10 @@ def scan(  # type: ignore[no-untyped-def]
                     if product + offset + target_offsets[column] + code_slack < needed:
                         continue
                 finished += 1
-                cosine = exact_cosine(source, row, target, column)
+                place = 0
+                while place <= last and ids[row, place] != column:
+                    place += 1
+                cosine = cosines[row, place] if place <= last else exact_cosine(source, row, target, column)
                 if cosine >= cosines[row, last]:
                     _place(cosines[row], ids[row], cosine, column)
                 if cosine >= column_thresholds[j]:

@@ -19,7 +19,7 @@ _STEP = 64  # widths are multiples of it, which products of blocks like
 # Costs on one core in nanoseconds, measured on an AVX-512 processor; only their ratios matter.
 _PICKED = 10.0  # a pair that the first bound leaves
 _CODED = 0.03  # one coordinate of it in codes
-_GUESSED = 64.0  # coordinates' worth of first guesses
+_GUESSED = 32.0  # coordinates' worth of first guesses
 _THRESHOLDS_RISE = 1.3  # early blocks meet lower thresholds than the final ones
 
 
