@@ -12,8 +12,10 @@ from scipy import sparse
 
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.evaluation.nearest import TestSet
+from fairseq_xling.evaluation.readers import read_tatoeba, tatoeba_pairs
 from fairseq_xling.evaluation.tatoeba import tatoeba_scores
 from fairseq_xling.files import read_lines
+from fairseq_xling.text.surface import SurfaceEncoder
 
 
 def values(test: TestSet, **options: object) -> dict[tuple[str, str], float]:
@@ -128,3 +130,22 @@ def test_a_sparse_row_without_ngrams_is_wrong() -> None:
 def test_depths_below_one_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"at \[0\]"):
         values(TestSet(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)), at=[0])
+
+
+def test_real_pairs_by_spelling_are_those_of_the_loop(xling_data: Path) -> None:
+    folder = xling_data / "tatoeba"
+    pairs = tatoeba_pairs(folder)
+    assert len(pairs) >= 6
+    for pair in pairs:
+        texts = read_tatoeba(folder, pair)
+        encoder = SurfaceEncoder.fit([*texts[0], *texts[1]])
+        source, target = (encoder.encode_sparse(lines) for lines in texts)
+        found = values(TestSet(source, target, texts, pair), name="surface.accuracy", at=[1, 5])
+        # Cosines that agree as the float32 they are stored as are ties.
+        table = reference.sparse_cosines(source, target).astype(np.float32)
+        sides = ((f"{pair[0]}-{pair[1]}", table, texts[1]), (f"{pair[1]}-{pair[0]}", table.T, texts[0]))
+        for name, directed, lines in sides:
+            for at, ending in ((1, ""), (5, "@5")):
+                by_index, by_text = reference.accuracy(directed, lines, at)
+                assert found[name, f"surface.accuracy{ending}"] == by_index / len(lines)
+                assert found[name, f"surface.accuracy{ending}.textual"] == by_text / len(lines)

@@ -17,6 +17,23 @@ def cosines(source: Matrix, target: Matrix) -> npt.NDArray[np.float64]:
     return left @ right.T
 
 
+def sparse_cosines(source: Any, target: Any) -> npt.NDArray[np.float64]:
+    """[n, m] of unit sparse rows, entry by entry."""
+    held: dict[int, list[tuple[int, float]]] = {}
+    for j in range(target.shape[0]):
+        start, end = target.indptr[j], target.indptr[j + 1]
+        for column, value in zip(target.indices[start:end].tolist(), target.data[start:end].tolist(), strict=True):
+            held.setdefault(column, []).append((j, value))
+    table = []
+    for i in range(source.shape[0]):
+        row, start, end = [0.0] * target.shape[0], source.indptr[i], source.indptr[i + 1]
+        for column, value in zip(source.indices[start:end].tolist(), source.data[start:end].tolist(), strict=True):
+            for j, other in held.get(column, ()):
+                row[j] += value * other
+        table.append(row)
+    return np.array(table)
+
+
 def accuracy(table: npt.NDArray[np.float64], lines: Sequence[str], at: int = 1) -> tuple[int, int]:
     """(right by index, right by text) of rows that search columns; `lines` belong to the columns."""
     by_index = by_text = 0
