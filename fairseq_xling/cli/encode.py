@@ -3,7 +3,8 @@
   fairseq-xling encode --checkpoint model.pt --lang ro_RO --input ro.txt --output ro.vectors
   fairseq-xling encode --encoder surface --lang fur --input fur.txt --fit fur.txt lij.txt --output fur.vectors
 
-checkpoint: the mean of an encoder layer's states over all tokens of `x </s>`. The dictionary (dict.txt) and the
+checkpoint: the mean of an encoder layer's states over all tokens of `x </s>`; of a dual encoder, what its pooling
+gives; of an XLM-R, the mean over `<s> x </s>`. The dictionary (dict.txt) and the
 SentencePiece model (spm.model) are looked for beside the checkpoint and in the DATA folder of its training; name them
 with --dict and --spm where they lie elsewhere. An empty line has the vector of `</s>`; a line that is too long is cut,
 and how many were is said.
@@ -76,10 +77,10 @@ def _with_checkpoint(args: argparse.Namespace) -> int:
     lines = read_lines(args.input)
     choice = model_choice(args)
     from fairseq_xling.encoders.checkpoint import CheckpointEncoder
-    from fairseq_xling.encoders.opening import open_model
+    from fairseq_xling.encoders.opening import open_encoder
     from fairseq_xling.encoders.stream import Work
 
-    opened = open_model(choice)
+    opened = open_encoder(choice)
     encoder = CheckpointEncoder(opened, config)
     encoder.check_language(args.lang)
     inputs = {args.input: sha256_file(args.input), **opened.inputs}

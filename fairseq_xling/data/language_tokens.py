@@ -114,6 +114,10 @@ class LanguageTokens:
         """Whether a sentence cannot be read without knowing its language."""
         return self.source_style != "none"
 
+    def reads(self, language: str) -> bool:
+        """Whether sentences of this language may be read."""
+        return language in self.languages
+
     @property
     def added(self) -> int:
         """How many tokens `source` adds."""
@@ -187,6 +191,10 @@ class DualTokens(LanguageTokens):
     @property
     def needs_language(self) -> bool:
         return self.codes
+
+    def reads(self, language: str) -> bool:
+        """Any language, seen in training or not, where its token is not asked for."""
+        return not self.codes or super().reads(language)
 
     @property
     def added(self) -> int:

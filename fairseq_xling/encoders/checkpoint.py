@@ -1,4 +1,5 @@
-"""A checkpoint as a SentenceEncoder: mean of an encoder layer's states over all tokens (CRISS, section 3.1)."""
+"""A checkpoint as a SentenceEncoder: mean of an encoder layer's states over all tokens (CRISS, section 3.1), or what
+a dual encoder was trained to give."""
 
 from __future__ import annotations
 
@@ -40,12 +41,11 @@ class CheckpointEncoder:
 
     def _styled(self) -> LanguageTokens:
         given, wanted = self._opened.tokens, self.config.language_token
-        style = given.source_style if wanted is None else ("suffix" if wanted else "none")
-        return LanguageTokens(given.dictionary, given.languages, style)
+        return given if wanted is None else given.restyled("suffix" if wanted else "none")
 
     @property
     def dim(self) -> int:
-        return int(self._opened.model.encoder.embed_tokens.embedding_dim)
+        return self._opened.dim
 
     @property
     def signature(self) -> str:
@@ -59,15 +59,22 @@ class CheckpointEncoder:
             checkpoint=self._opened.short_hash,
             pieces=self._opened.inputs[str(pieces)][:8] if pieces else None,
             layer="last" if self._layer is None else self._layer,
-            language_token=self._tokens.source_style,
+            **self._reading(),
             **special,
         )
 
+    def _reading(self) -> dict[str, str]:
+        """How a sentence is read and, of a dual encoder, pooled."""
+        pooling = getattr(self._opened.model, "pooling", None)
+        if pooling is None:
+            return {"language_token": self._tokens.source_style}
+        return {"pooling": pooling, "first_token": "yes" if self._tokens.source_style == "first" else "no"}
+
     def check_language(self, language: str | None) -> None:
         """Refuse a language that the model does not know, and none where its token is needed."""
-        if language is None and self._tokens.source_style != "none":
+        if language is None and self._tokens.needs_language:
             raise ConfigError("the language token needs a language. Name it with --lang, or say --no-language-token")
-        if language is not None and language not in self._tokens.languages:
+        if language is not None and not self._tokens.reads(language):
             raise ConfigError(
                 f"--lang {language} is not one of the model's languages ({', '.join(self._tokens.languages)}). To "
                 "encode another language, without a token, leave --lang out"
@@ -77,7 +84,7 @@ class CheckpointEncoder:
         """`lines` [n] to [n, dim] float32; an empty line is the vector of `</s>`, a line too long is cut."""
         self.check_language(language)
         opened, tokens, longest = self._opened, self._tokens, self._longest
-        room = longest - (tokens.source_style != "none")
+        room = longest - tokens.added
         sentences = list[Tensor]()
         for line in lines:
             sentence = opened.sentence(line)

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from fairseq_xling import register
 from fairseq_xling.data.bucketing import shortened
-from fairseq_xling.data.language_tokens import MASK, LanguageTokens, complete_dictionary
+from fairseq_xling.data.language_tokens import MASK, DualTokens, LanguageTokens, complete_dictionary, complete_with_mask
 from fairseq_xling.data.pairs import load_dictionary, open_dictionary
 from fairseq_xling.data.sentences import encode_line
 from fairseq_xling.errors import CheckpointError, ConfigError
 from fairseq_xling.files import sha256_file
+from fairseq_xling.models._dual_loading import dual_style, load_dual
 from fairseq_xling.models._loading import Training, load_criss, readable, training_at, training_of
 from fairseq_xling.text.pieces import Pieces
 from fairseq_xling_host.checkpoints import load_checkpoint_file
@@ -47,7 +48,7 @@ class ModelChoice:
 
 
 class OpenModel:
-    """A CrissModel in eval mode with all that turns lines into its input and back."""
+    """A CrissModel or a dual encoder in eval mode with all that turns lines into its input and back."""
 
     def __init__(self, files: ModelFiles, model: torch.nn.Module, tokens: LanguageTokens) -> None:
         self.files = files
@@ -69,6 +70,12 @@ class OpenModel:
         return self.inputs[str(self.files.checkpoint)][:8]
 
     @property
+    def dim(self) -> int:
+        """Length of a sentence vector."""
+        tower = getattr(self.model.encoder, "sentence_encoder", self.model.encoder)
+        return int(tower.embed_tokens.embedding_dim)
+
+    @property
     def longest(self) -> int:
         """Tokens that fit the encoder."""
         return int(self.model.encoder.max_positions())
@@ -87,11 +94,9 @@ class OpenModel:
 
     def source(self, sentence: Tensor, tokens: LanguageTokens, language: str | None, longest: int) -> Tensor:
         """`x </s>` to what the encoder reads in the style of `tokens`, cut to `longest` tokens in all."""
-        if tokens.source_style == "none":
-            return shortened(sentence, longest)
-        if language is None:
+        if tokens.needs_language and language is None:
             raise ConfigError("the language token needs a language. Name it with --lang")
-        return tokens.source(shortened(sentence, longest - 1), language)
+        return tokens.source(shortened(sentence, longest - tokens.added), language or "")
 
 
 def open_model(choice: ModelChoice) -> OpenModel:
@@ -120,6 +125,24 @@ def open_model(choice: ModelChoice) -> OpenModel:
         Pieces(files.spm).check_dictionary(where)
     model = load_criss(choice.checkpoint, dictionary).model
     return OpenModel(files, model, LanguageTokens(dictionary, languages, training.source_token or "none"))
+
+
+def open_encoder(choice: ModelChoice) -> OpenModel:
+    """The same for a dual encoder or an XLM-R, which have no languages of their own; else `open_model`."""
+    register()
+    style = dual_style(choice.checkpoint)
+    if style is None:
+        return open_model(choice)
+    files = find_files(choice, training_at(choice.checkpoint).data)
+    if files.dictionary.is_dir():
+        dictionary, where = load_dictionary(str(files.dictionary), None)
+        files = ModelFiles(files.checkpoint, Path(where), files.spm)
+    else:
+        dictionary, where = open_dictionary(str(files.dictionary)), str(files.dictionary)
+    coded = complete_with_mask(dictionary, where)
+    if files.spm:
+        Pieces(files.spm).check_dictionary(where)
+    return OpenModel(files, load_dual(choice.checkpoint, dictionary), DualTokens(dictionary, coded, style))
 
 
 def _training(checkpoint: str) -> Training:

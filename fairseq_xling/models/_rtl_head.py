@@ -29,7 +29,7 @@ def build_rtl_head(encoder: RobertaEncoder, layers: int, languages: int) -> RtlH
         tower.embed_scale,
     )
     output = HeadOutput(
-        copy.deepcopy(encoder.lm_head.dense), copy.deepcopy(encoder.lm_head.layer_norm), encoder.lm_head.bias.detach()
+        copy.deepcopy(encoder.lm_head.dense), copy.deepcopy(encoder.lm_head.layer_norm), encoder.lm_head.bias
     )
     copies = nn.ModuleList(copy.deepcopy(layer) for layer in tower.layers[-layers:])
     known = nn.Embedding(max(languages, 1), dim)

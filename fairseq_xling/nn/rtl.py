@@ -47,7 +47,7 @@ class HeadOutput(nn.Module):
         super().__init__()
         self.dense = dense
         self.norm = norm
-        self.bias = nn.Parameter(bias)
+        self.bias = nn.Parameter(bias.detach().clone())
 
     def forward(self, states: Tensor, words: Tensor, vocabulary: Tensor | None = None) -> Tensor:
         """`states` [n, dim] to logits over all words, or over those that `vocabulary` lists."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from references import releases
+from references import releases, small_dual
 from references.written_model import write_checkpoint
 
-from fairseq_xling.encoders.opening import ModelChoice, find_files, open_model
+from fairseq_xling.data.pairs import open_dictionary
+from fairseq_xling.encoders.checkpoint import CheckpointEncoder
+from fairseq_xling.encoders.opening import ModelChoice, find_files, open_encoder, open_model
+from fairseq_xling.encoders.options import EncodingConfig
 from fairseq_xling.errors import CheckpointError, ConfigError
 from fairseq_xling.languages import MBART_CC25
 
@@ -136,3 +141,30 @@ def test_a_release_with_the_dictionary_beside_it(tmp_path, options):
     assert opened.tokens.dictionary.symbols == symbols.symbols
     assert opened.tokens.source_style == "none"
     assert opened.files.dictionary == tmp_path / "dict.txt"
+
+
+def test_a_dual_encoder_reads_any_language(written_model, tmp_path):
+    """encode's way in: the style of its training, no language token, `<s>` counted among the positions."""
+    symbols = open_dictionary(str(written_model.data / "dict.txt"))
+    model = small_dual.model(symbols=symbols)
+    state = {"args": Namespace(**vars(model.args)), "model": model.state_dict()}
+    state |= {"task_state": {"dual": {"languages": ["aa", "bb"], "style": "first"}}}
+    state |= {"optimizer_history": [{"optimizer_name": "adam", "lr_scheduler_state": {}, "num_updates": 1}]}
+    torch.save({**state, "extra_state": {"train_iterator": {"epoch": 1}}}, tmp_path / "dual.pt")
+    opened = open_encoder(ModelChoice(str(tmp_path / "dual.pt"), str(written_model.data / "dict.txt")))
+    assert (opened.dim, opened.longest) == (16, 40)
+    encoder = CheckpointEncoder(opened, EncodingConfig())
+    lines = (written_model.texts / "mono.aa").read_text(encoding="utf-8").split("\n")[:7]
+    found = encoder.encode([*lines, " ".join(lines)], "never_seen")
+    sentence = torch.cat([torch.tensor([symbols.bos()]), opened.sentence(lines[2])])
+    np.testing.assert_allclose(found[2], model.sentence_vectors(sentence[None])[0].detach().numpy(), atol=1e-5)
+    assert encoder.cut == 1
+    assert "pooling:first|first-token:yes" in encoder.signature
+    with pytest.raises(ConfigError, match="as it was trained to"):
+        CheckpointEncoder(opened, EncodingConfig(language_token=True))
+    with pytest.raises(CheckpointError, match="but an mBART or CRISS one is needed"):
+        open_model(ModelChoice(str(tmp_path / "dual.pt"), str(written_model.data / "dict.txt")))
+
+
+def test_open_encoder_opens_the_others_too(folder):
+    assert open_encoder(choice(folder)).tokens.languages == ("aa", "bb", "cc")
