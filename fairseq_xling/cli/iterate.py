@@ -26,7 +26,7 @@ from fairseq_xling.rounds.config import RoundsConfig, Verbs
 if TYPE_CHECKING:
     from fairseq_xling.rounds.drive import Report
 
-EXECUTORS = ("local", "inline")
+EXECUTORS = ("local", "inline", "slurm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,15 +38,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--executor",
         choices=EXECUTORS,
         default="local",
-        help="local: stages side by side in processes of this machine; inline: one after the other in this process",
+        help="local: stages side by side in processes of this machine; inline: one after the other in this process; "
+        "slurm: as jobs of a cluster (slurm/README.md)",
     )
-    parser.add_argument("--cpus", type=int, metavar="N", help="processors to use (default: all this process may use)")
+    parser.add_argument(
+        "--cpus",
+        type=int,
+        metavar="N",
+        help="processors to use (default: all this process may use); slurm: of a job whose stages name none (default: "
+        "1)",
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan with counts, sizes and costs; do nothing"
     )
     parser.add_argument("--status", action="store_true", help="print how far the run is; do nothing")
     parser.add_argument("--json", action="store_true", help="with --dry-run, --status or at the end: one JSON object")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--perform", metavar="JOB", help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,6 +65,10 @@ def run(args: argparse.Namespace) -> int:
     root = Path(args.run_dir)
     if args.worker:
         return _work(root)
+    if args.perform:
+        from fairseq_xling.rounds.drive import perform_run
+
+        return perform_run(root, load(None, root), call, args.perform)
     if args.status:
         report = status(root, load(None, root))
         _show(report, args.json)
@@ -66,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         report = dry_run(config)
         _show(report, args.json)
         return 0
-    cpus = args.cpus or len(os.sched_getaffinity(0))
+    cpus = args.cpus or (1 if args.executor == "slurm" else len(os.sched_getaffinity(0)))
     scores = drive(config, root, args.executor, cpus, call)
     if args.json:
         emit_json({"run": str(root), "scores": scores})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fairseq_xling.languages import Pair
 from fairseq_xling.rounds.config import PretrainConfig, TrainingConfig
@@ -15,7 +16,7 @@ TRAIN_LOG = "train.log"
 
 # mBART's noise (arXiv 2001.08210, section 2.1): spans of Poisson(3.5) words, 35 % of the words, each span one mask.
 _DENOISING = shlex.split("""
-    --task multilingual_denoising --add-lang-token --mask 0.35 --mask-length span-poisson --poisson-lambda 3.5
+    --task mbart_denoising --add-lang-token --mask 0.35 --mask-length span-poisson --poisson-lambda 3.5
     --replace-length 1 --rotate 0 --sample-break-mode eos --tokens-per-sample 512 --criterion cross_entropy
     --dropout 0.1 --optimizer adam --adam-betas "(0.9,0.98)" --adam-eps 1e-6 --lr 3e-4 --lr-scheduler inverse_sqrt
     --warmup-updates 500 --max-tokens 4000 --disable-validation --valid-subset train
@@ -67,6 +68,12 @@ def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) 
     return Command(
         ("fairseq-train", data, "--user-dir", "{user-dir}", *words, *saving, *often, *shlex.split(more)), TRAIN_LOG
     )
+
+
+def on_ranks(training: Command, ranks: int) -> Command:
+    """The same training on so many ranks, wherever they run: their number decides the result."""
+    words = (*training.words[:4], *(("--distributed-world-size", str(ranks)) if ranks > 1 else ()), *training.words[4:])
+    return replace(training, words=words)
 
 
 def slim(source: str, files: str, languages: str | None = None) -> Command:

@@ -82,9 +82,11 @@ class _Generator:
             yield self._fairseq("pretrain", "pretrain", (training, slim), {"text": Product("prepare")})
 
     def _fairseq(self, name: str, kind: str, words: tuple[Command, ...], inputs: Mapping[str, File | Product]) -> Stage:
+        asked = self._resources(kind)
+        steps = (commands.on_ranks(words[0], asked.nodes * max(1, asked.gpus)), *words[1:])
         return Stage(
-            name, kind, words, inputs, (*_MODEL, commands.TRAIN_LOG), carried=_CARRIED, dropped=("checkpoints",),
-            resources=self._resources(kind), sizes=self._sizes(self.codes),
+            name, kind, steps, inputs, (*_MODEL, commands.TRAIN_LOG), carried=_CARRIED, dropped=("checkpoints",),
+            resources=asked, sizes=self._sizes(self.codes),
         )  # fmt: skip
 
     def _training(self, number: int) -> Iterator[Stage]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,9 +18,13 @@ from fairseq_xling.rounds.criss import plan_criss
 from fairseq_xling.rounds.estimate import CPU_FLOPS, GPU_FLOPS, TOKENS_PER_SENTENCE, costs, counted
 from fairseq_xling.rounds.executors import Executor
 from fairseq_xling.rounds.executors.inline import InlineExecutor
+from fairseq_xling.rounds.executors.jobs import Jobs, perform_job
 from fairseq_xling.rounds.executors.local import LocalExecutor, serve
-from fairseq_xling.rounds.lease import LEASE, LOCK, Lease, born, holder_of
-from fairseq_xling.rounds.perform import Call, Performer
+from fairseq_xling.rounds.executors.queue import is_leaving_to_return
+from fairseq_xling.rounds.executors.rank import launcher, rendezvous
+from fairseq_xling.rounds.handover import HandOver
+from fairseq_xling.rounds.lease import LEASE, LOCK, Lease, holder_of, is_alive
+from fairseq_xling.rounds.perform import Call, Outcome, Performer
 from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.restart import check_restart
 from fairseq_xling.rounds.run import Driver
@@ -58,10 +63,11 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
             view.tell("taken", "over", f"from {dead}, which is gone")
         write_config(config, root, view)
         run = RunDirectory(root)
-        chosen = _executor(executor, run, cpus, call)
-        driver = Driver(plan, run, chosen, view.tell, lease.check, lambda stage: _after(run, plan, stage))
-        view.watch(driver)
-        driver.drive()
+        with HandOver() as hand_over:
+            chosen = _executor(executor, run, cpus, call, lambda: hand_over.is_due or not lease.is_ours())
+            driver = Driver(plan, run, chosen, view.tell, lease.check, lambda stage: _after(run, plan, stage))
+            view.watch(driver)
+            driver.drive()
         scores = write_scores(run, plan)
         _finish(run, plan, config, time.perf_counter() - started)
         view.tell("finished", "", f"{len(plan)} stages, {len(scores)} scores in {root / 'scores.jsonl'}")
@@ -71,10 +77,14 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
         view.close()
 
 
-def _executor(name: str, run: RunDirectory, cpus: int, call: Call) -> Executor:
+def _executor(name: str, run: RunDirectory, cpus: int, call: Call, keeps: Callable[[], bool]) -> Executor:
     if name == "inline":
         return InlineExecutor(Performer(run, call), cpus)
-    return LocalExecutor(run.root, cpus)
+    if name == "local":
+        return LocalExecutor(run.root, cpus)
+    from fairseq_xling.rounds.executors.slurm import SlurmExecutor
+
+    return SlurmExecutor(run, cpus, lambda: keeps() or is_leaving_to_return(os.environ))
 
 
 def _after(run: RunDirectory, plan: Plan, stage: Stage) -> None:
@@ -126,6 +136,28 @@ def serve_run(root: Path, config: RoundsConfig, call: Call, source: IO[str], ans
     serve(Performer(_Fresh(root), call), plan_criss(config).by_name, source, answers)
 
 
+def perform_run(root: Path, config: RoundsConfig, call: Call, label: str) -> int:
+    """A job of the slurm executor: the stages that its file names; 0 when all went well."""
+    run, stages = _Fresh(root), plan_criss(config).by_name
+
+    def perform(name: str, key: str, cpus: int) -> Outcome:
+        stage = stages.get(name)
+        if stage is None or stage.key(list(run.input_hashes(stage).values())) != key:
+            return Outcome(name, 1, f"{name}: the configuration or an input has changed since its job was submitted")
+        run.forget(name)
+        if run.is_finished(stage, key):
+            return Outcome(name, 0)
+        words = launcher(stage.resources, cpus)
+        if words:
+            os.environ.update(rendezvous(os.environ))
+        try:
+            return Performer(run, call, words)(stage, key, cpus)
+        except Exception as fault:
+            return Outcome(name, 1, f"{name}: {type(fault).__name__}: {fault} (log: {run.log(name)})")
+
+    return perform_job(Jobs(root), label, perform)
+
+
 class _Fresh(RunDirectory):
     """A run directory that other processes publish into: what was read is forgotten before every stage."""
 
@@ -163,13 +195,17 @@ def status(root: Path, config: RoundsConfig) -> Report:
     plan, run = plan_criss(config), RunDirectory(root)
     done = {stage.name for stage in plan if run.manifest(stage.name)}
     holder = holder_of(root)
-    alive = holder is not None and (born(holder["pid"]) == holder["born"])
+    alive = holder is not None and is_alive(holder, time.time() - (root / LEASE).stat().st_mtime)
     attempts = sorted(path.name.split(".")[0].replace("~", "/") for path in run.attempts.glob("*.attempt.*"))
     left = remaining_seconds(plan, run, done)
-    driver = f"driven by process {holder['pid']} on {holder['host']}" if holder and alive else "nobody drives it"
+    job = f" (job {holder['job']})" if holder and holder.get("job") else ""
+    driver = f"driven by process {holder['pid']} on {holder['host']}{job}" if holder and alive else "nobody drives it"
     lines = [f"{root}: {len(done)} of {len(plan)} stages are finished; {driver}"]
     if attempts:
         lines.append(f"{'running' if alive else 'cut short'}: {', '.join(attempts)}")
+    jobs = [f"{job.id or job.label} ({', '.join(job.stages)})" for job in Jobs(run.root).all()]
+    if jobs:
+        lines.append(f"jobs of the cluster: {'; '.join(jobs)}")
     if left is not None and len(done) < len(plan):
         lines.append(f"about {clock(left)} of work left")
     scores = read_scores(root)

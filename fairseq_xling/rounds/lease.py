@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Lease:
         """Take the lease; returns whose it was where a dead driver's is taken over. Raises where it is held."""
         with _locked(self.root / LOCK):
             holder = holder_of(self.root)
-            if holder and is_alive(holder, self._age(), self.stale):
+            if holder and not was_ours(holder, os.environ) and is_alive(holder, self._age(), self.stale):
                 raise ConfigError(
                     f"{self.root} is being driven by process {holder['pid']} on {holder['host']}. Wait for it, look at "
                     "it with --status, or end that process"
@@ -48,8 +48,12 @@ class Lease:
         if self._thread.is_alive():
             self._thread.join()
         with _locked(self.root / LOCK):
-            if (holder_of(self.root) or {}).get("token") == self.token:
+            if self.is_ours():
                 self.path.unlink(missing_ok=True)
+
+    def is_ours(self) -> bool:
+        """As the disk says now."""
+        return (holder_of(self.root) or {}).get("token") == self.token
 
     def check(self) -> None:
         if self._lost.is_set():
@@ -57,12 +61,13 @@ class Lease:
 
     def _write(self) -> None:
         mine = {"token": self.token, "host": platform.node(), "pid": os.getpid(), "born": born(os.getpid())}
+        job = {"job": os.environ.get("SLURM_JOB_ID"), "restarts": _restarts(os.environ)}
         with atomic_write(self.path) as stream:
-            json.dump(mine, stream)
+            json.dump(mine | job, stream)
 
     def _beating(self) -> None:
         while not self._stopped.wait(self.beat):
-            if (holder_of(self.root) or {}).get("token") != self.token:
+            if not self.is_ours():
                 self._lost.set()
                 return
             with suppress(FileNotFoundError):
@@ -84,6 +89,16 @@ def holder_of(root: Path) -> dict[str, Any] | None:
         return dict(json.loads((root / LEASE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):  # written at once or not at all: a broken one is nobody's
         return None
+
+
+def was_ours(holder: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    """Whether it was held by this very SLURM job before it was requeued, perhaps on another node."""
+    job = environment.get("SLURM_JOB_ID")
+    return job is not None and holder.get("job") == job and holder.get("restarts", 0) < _restarts(environment)
+
+
+def _restarts(environment: Mapping[str, str]) -> int:
+    return int(environment.get("SLURM_RESTART_COUNT") or 0)
 
 
 def is_alive(holder: dict[str, Any], age: float, stale: float = STALE_SECONDS) -> bool:
