@@ -27,7 +27,7 @@ from fairseq_xling.rounds.lease import LEASE, LOCK, Lease, holder_of, is_alive
 from fairseq_xling.rounds.perform import Call, Outcome, Performer
 from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.restart import check_restart
-from fairseq_xling.rounds.run import Driver
+from fairseq_xling.rounds.run import Driver, Tell
 from fairseq_xling.rounds.scores import read_scores, write_scores
 from fairseq_xling.rounds.stages import Stage
 from fairseq_xling.rounds.state import ATTEMPTS, LOGS, RunDirectory, content_hash
@@ -64,7 +64,12 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
         write_config(config, root, view)
         run = RunDirectory(root)
         with HandOver() as hand_over:
-            chosen = _executor(executor, run, cpus, call, lambda: hand_over.is_due or not lease.is_ours())
+
+            def keeps() -> bool:
+                """Whether jobs of a cluster outlive this driver: another one goes on with the run."""
+                return hand_over.is_due or not lease.is_ours() or is_leaving_to_return(os.environ)
+
+            chosen = _executor(executor, run, cpus, call, keeps, view.tell)
             driver = Driver(plan, run, chosen, view.tell, lease.check, lambda stage: _after(run, plan, stage))
             view.watch(driver)
             driver.drive()
@@ -77,14 +82,14 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
         view.close()
 
 
-def _executor(name: str, run: RunDirectory, cpus: int, call: Call, keeps: Callable[[], bool]) -> Executor:
+def _executor(name: str, run: RunDirectory, cpus: int, call: Call, keeps: Callable[[], bool], tell: Tell) -> Executor:
     if name == "inline":
         return InlineExecutor(Performer(run, call), cpus)
     if name == "local":
         return LocalExecutor(run.root, cpus)
     from fairseq_xling.rounds.executors.slurm import SlurmExecutor
 
-    return SlurmExecutor(run, cpus, lambda: keeps() or is_leaving_to_return(os.environ))
+    return SlurmExecutor(run, cpus, keeps, tell)
 
 
 def _after(run: RunDirectory, plan: Plan, stage: Stage) -> None:

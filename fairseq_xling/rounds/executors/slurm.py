@@ -50,9 +50,11 @@ class SlurmExecutor:
 
     parallel = True
 
-    def __init__(self, run: RunDirectory, cpus: int, keeps: Callable[[], bool]) -> None:
+    def __init__(
+        self, run: RunDirectory, cpus: int, keeps: Callable[[], bool], tell: Callable[[str, str, str], None]
+    ) -> None:
         queue.require_slurm()
-        self._run, self._cpus, self._keeps = run, cpus, keeps
+        self._run, self._cpus, self._keeps, self._tell = run, cpus, keeps, tell
         self._jobs = Jobs(run.root)
         self._tasks: dict[str, _Task] = {}
         self._queued: list[_Task] = []
@@ -91,6 +93,7 @@ class SlurmExecutor:
         for job in [job for job in self._live.values() if stage.name in job.stages]:
             if job.stages[stage.name] == key and last is None:
                 task.job = job
+                self._tell("adopted", stage.name, f"job {job.id}, submitted by the driver before this one")
                 return
             if not self._waited_for(job):
                 self._end(job)
@@ -160,6 +163,7 @@ class SlurmExecutor:
             self._live[known.label] = known
             for task in chunk:
                 task.job = known
+                self._tell("submitted", task.stage.name, f"job {known.id}")
                 self._queued.remove(task)
         self._ask = ASK_SECONDS
         return True
@@ -226,6 +230,7 @@ class SlurmExecutor:
             if self._run.is_finished(task.stage, task.key):
                 yield self._settle(task, Outcome(task.stage.name, 0))
             elif current not in (None, task.stage.name) or (verdict in _NOT_ITS_FAULT and task.losses < _LOSSES):
+                self._tell("lost", task.stage.name, f"job {job.id} ended with {verdict}; it is submitted again")
                 task.job, task.losses = None, task.losses + 1
                 self._queued.append(task)
             else:

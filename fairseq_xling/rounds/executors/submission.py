@@ -62,6 +62,7 @@ def _parameters(jobs: Sequence[Job], asked: Resources) -> dict[str, Any]:
         "use_srun": False,
         "stderr_to_stdout": True,
         "setup": ["trap '' USR2"],
+        "wckey": None,
         "array_parallelism": asked.at_once or len(jobs),
         "additional_parameters": more,
     }
