@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shlex
@@ -14,13 +13,13 @@ from typing import Any, Literal
 from fairseq_xling.configs import at_least, option, read_config, unknown
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.languages import Pair, canonical, parse_languages, parse_pair, parse_pairs
+from fairseq_xling.rounds.sections import MiningSection, Section, SectionByRound, of_round
 from fairseq_xling.rounds.stages import Resources
 
 METRICS = ("tatoeba", "bleu", "chrf", "pairs", "surface")
 KINDS = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "evaluate")
 _FILES = ("mono", "ids", "dev", "test")
 _START_FILES = ("checkpoint", "spm", "dict")
-_ALIASES = {"k": "mining_k"}
 
 
 @dataclass(frozen=True)
@@ -121,48 +120,6 @@ class EvaluationConfig:
         yield from (unknown("split", name, ["dev", "test"]) for name in self.splits if name not in ("dev", "test"))
 
 
-class Section:
-    """Options of one verb, checked by the verb's own config class, as words for its command line."""
-
-    def __init__(self, cls: type[Any], values: Mapping[str, Any]) -> None:
-        self._cls, self.values = cls, {_ALIASES.get(name, name): value for name, value in values.items()}
-
-    def faults(self) -> list[str]:
-        try:
-            read_config(self._cls, self.values, "")
-        except ConfigError as error:
-            return error.faults
-        return []
-
-    def words(self, **more: Any) -> tuple[str, ...]:
-        """`--name value` of every value that is set; None leaves an option at its default."""
-        given = self.values | more
-        found = list[str]()
-        for item in dataclasses.fields(self._cls):
-            value = given.get(item.name)
-            if value is None or value == item.default:
-                continue
-            flag = item.metadata.get("flag", "--" + item.name.replace("_", "-"))
-            if isinstance(value, bool):
-                found.append(flag if value else f"--no-{flag[2:]}")
-            else:
-                found += [flag, f"{value:.12g}" if isinstance(value, float) else str(value)]
-        return tuple(found)
-
-
-@dataclass(frozen=True)
-class MiningSection:
-    """How pairs are mined: the verb's options, the cap of each round, and exceptions for single pairs."""
-
-    section: Section
-    caps: tuple[int | None, ...]
-    per_pair: Mapping[Pair, Mapping[str, Any]]
-
-    def words(self, pair: Pair, round_number: int) -> tuple[str, ...]:
-        own = {_ALIASES.get(name, name): value for name, value in self.per_pair.get(pair, {}).items()}
-        return self.section.words(**({"max_count": of_round(self.caps, round_number)} | own))
-
-
 @dataclass(frozen=True)
 class RoundsConfig:
     """A whole run, complete and consistent."""
@@ -175,7 +132,7 @@ class RoundsConfig:
     pieces: Section
     mining: MiningSection
     assembly: Section
-    encoding: Section
+    encoding: SectionByRound
     translation: Section
     training: TrainingConfig
     evaluation: EvaluationConfig
@@ -223,14 +180,15 @@ class _Reader:
         if evaluation and evaluation.translated is not None:
             wanted = self._pairs("evaluation: translated", evaluation.translated, codes)
             translated = tuple(pair for pair in evaluated if pair in wanted)
-        sections = {name: self._section(name) for name in SECTIONS if name != "mining"}
+        sections = {name: self._section(name) for name in ("pieces", "assembly", "translation")}
+        encoding = self._encoding()
         mining = self._mining(pairs)
         resources = self._resources()
         if self.faults or start is None or training is None or evaluation is None or mining is None:
             return None
         return RoundsConfig(
             languages, pairs, rounds, seed, start, sections["pieces"], mining, sections["assembly"],
-            sections["encoding"], sections["translation"], training, evaluation, evaluated, translated,
+            encoding, sections["translation"], training, evaluation, evaluated, translated,
             resources, self._absolute(),
         )  # fmt: skip
 
@@ -331,11 +289,28 @@ class _Reader:
                 self.faults.append(f"start: `{role}` {path} does not exist. Check the path")
         return config
 
-    def _section(self, name: str) -> Section:
+    def _mapping(self, name: str) -> Mapping[str, Any]:
         values = self.values.get(name) or {}
         if not isinstance(values, Mapping):
             self.faults.append(f"`{name}` must be a mapping of options, but is {values!r}")
+            return {}
+        return values
+
+    def _encoding(self) -> SectionByRound:
+        """A layer is a number or `last`; YAML reads the number as one, the verb as text."""
+        values = dict(self._mapping("encoding"))
+        layer = values.get("layer")
+        if layer is not None:
+            values["layer"] = [str(item) for item in layer] if isinstance(layer, list) else str(layer)
+        if any(value == [] for value in values.values()):
+            self.faults.append("encoding: a list must not be empty")
             values = {}
+        section = SectionByRound(self.verbs["encoding"], values)
+        self.faults += [f"encoding: {fault}" for fault in section.faults()]
+        return section
+
+    def _section(self, name: str) -> Section:
+        values = self._mapping(name)
         section = Section(self.verbs[name], values)
         self.faults += [f"{name}: {fault}" for fault in section.faults()]
         return section
@@ -390,13 +365,6 @@ class _Reader:
             if found and found.nodes > 1 and kind not in ("train", "pretrain"):
                 self.faults.append(f"resources: {kind}: only train and pretrain run on several nodes. Set `nodes: 1`")
         return {kind: found for kind, found in read.items() if found}
-
-
-def of_round(values: Any, index: int) -> Any:
-    """The value of a round, where each has its own; the last one for all further rounds."""
-    if not isinstance(values, list | tuple):
-        return values
-    return values[min(index, len(values) - 1)]
 
 
 def _as_text(value: Any) -> Any:

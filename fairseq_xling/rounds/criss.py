@@ -119,7 +119,7 @@ class _Generator:
 
     def _encode(self, number: int, code: str, model: str) -> Stage:
         inputs = {"model": Product(model), **self._mono([code])}
-        command = commands.encode(code, f"{{mono.{code}}}", "{out}/vectors", self.config.encoding.words())
+        command = commands.encode(code, f"{{mono.{code}}}", "{out}/vectors", self.config.encoding.words(number))
         return Stage(
             f"round-{number:02d}/encode/{code}", "encode", (command,), inputs, ("vectors/manifest.json",),
             carried=("vectors/shard-*.npy", "vectors/under-way.json"), sizes=self._sizes([code]),
@@ -151,7 +151,7 @@ class _Generator:
         for split in self.config.evaluation.splits:
             pairs = self._evaluated(split)
             if model and pairs and "tatoeba" in metrics:
-                yield self._retrieval(f"{here}/retrieval-{split}", model, split, pairs)
+                yield self._retrieval(number, model, split, pairs)
             translated = [pair for pair in pairs if pair in self.config.translated]
             if model and translated and {"bleu", "chrf"} & set(metrics):
                 yield self._translation(f"{here}/translation-{split}", model, split, translated)
@@ -167,9 +167,9 @@ class _Generator:
         codes = dict.fromkeys(code for pair in pairs for code in pair)
         return {f"{split}.{code}": _file(getattr(self.config.languages[code], split), code) for code in codes}
 
-    def _retrieval(self, name: str, model: str, split: str, pairs: Sequence[Pair]) -> Stage:
+    def _retrieval(self, number: int, model: str, split: str, pairs: Sequence[Pair]) -> Stage:
         texts = self._split(split, pairs)
-        words = self.config.encoding.words()
+        words, name = self.config.encoding.words(number), f"round-{number:02d}/evaluate/retrieval-{split}"
         steps = [
             commands.encode(key.removeprefix(f"{split}."), f"{{{key}}}", f"{{out}}/vectors/{key}", words)
             for key in texts
