@@ -109,7 +109,7 @@ class CrissModel(BARTModel):
     def upgrade_state_dict_named(self, state_dict: dict[str, Tensor], name: str) -> None:
         add_versions(state_dict)
         # In pretraining, fairseq adds rows for new languages before the mask's; the projection is to have them too.
-        if self.args.task != "multilingual_denoising":
+        if self.args.task not in ("multilingual_denoising", "mbart_denoising"):
             check_rows(state_dict, self.encoder.dictionary)
         super().upgrade_state_dict_named(state_dict, name)
         if self.decoder.share_input_output_embed:

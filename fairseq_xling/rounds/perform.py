@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import IO, Any
 
 from fairseq_xling import USER_DIR
 from fairseq_xling.files import Manifest
+from fairseq_xling.rounds.resume import is_over, is_whole_zip
 from fairseq_xling.rounds.stages import OUT, PROGRAM, WORK, Command, File, Stage, rendered
 from fairseq_xling.rounds.stages import USER_DIR as USER_DIR_NAME
 from fairseq_xling.rounds.state import RunDirectory, file_hashes
@@ -27,6 +27,8 @@ from fairseq_xling.rounds.state import RunDirectory, file_hashes
 Call = Callable[[Sequence[str], int], int]
 KEY_FILE = "key.json"
 _PR_SET_PDEATHSIG = 1
+# Loaded here: between fork and exec, another thread may hold the loader's lock for ever.
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,12 @@ class Performer:
         hashes = self.run.input_hashes(stage)
         out = self.run.new_attempt(stage.name, "attempt")
         _write_json(out.parent / KEY_FILE, {"stage": stage.name, "key": key, "pid": os.getpid()})
-        self._carry_over(stage, key, out)
+        trained = self._carry_over(stage, key, out)
         log = self.run.log(stage.name)
         log.parent.mkdir(parents=True, exist_ok=True)
         places = self._places(stage, out)
         with open(log, "a", encoding="utf-8") as stream:
-            for command in stage.commands:
+            for command in stage.commands[1:] if trained else stage.commands:
                 code = self._one(command, places, out, stream, cpus)
                 if code:
                     return Outcome(stage.name, code, self._failure(stage, command, code))
@@ -112,21 +114,23 @@ class Performer:
                 process.kill()
                 raise
 
-    def _carry_over(self, stage: Stage, key: str, out: Path) -> None:
-        """Take what an attempt at the same work had finished, by copy: its generation may still be alive."""
+    def _carry_over(self, stage: Stage, key: str, out: Path) -> bool:
+        """Take what an attempt at the same work had finished, by copy: its generation may still be alive.
+
+        True where that was all of the stage's first command, a training.
+        """
         for folder in self.run.old_attempts(stage.name) if stage.carried else ():
             if folder == out.parent or _read_json(folder / KEY_FILE).get("key") != key:
                 continue
             found = [path for pattern in stage.carried for path in sorted((folder / "out").glob(pattern))]
-            found = [path for path in found if path.suffix != ".pt" or is_whole_zip(path)]
-            if found:
+            if any(path.suffix != ".log" and (path.suffix != ".pt" or is_whole_zip(path)) for path in found):
                 for path in found:
                     target = out / path.relative_to(folder / "out")
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with contextlib.suppress(FileNotFoundError):
                         shutil.copy2(path, target)
-                _restore_point(out / "checkpoints")
-                return
+                return is_over(out / "checkpoints", stage.commands[0].words)
+        return False
 
     def _failure(self, stage: Stage, command: Command, code: int) -> str:
         """The stage, what ended how, where its log is, and the log's last lines."""
@@ -138,24 +142,6 @@ class Performer:
         what = " ".join(command.words[:2]) if command.program == PROGRAM else command.program
         said = f"exit code {code}" if code > 0 else f"signal {signal.Signals(-code).name}"
         return f"{stage.name}: {what} ended with {said} (log: {log}): {' | '.join(lines)}"
-
-
-def _restore_point(checkpoints: Path) -> None:
-    """fairseq goes on from checkpoint_last.pt; where a kill damaged that, the newest other one takes its name."""
-    last = checkpoints / "checkpoint_last.pt"
-    if checkpoints.is_dir() and not last.is_file():
-        others = sorted(checkpoints.glob("checkpoint_*_*.pt"), key=lambda path: int(path.stem.rpartition("_")[2]))
-        if others:
-            others[-1].rename(last)
-
-
-def is_whole_zip(path: Path) -> bool:
-    """Whether a checkpoint in torch's format has its end and all its checksums."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def last_lines(log: Path, count: int = 6) -> list[str]:
@@ -192,7 +178,7 @@ def _streams(stdout: Path | None, log: IO[str]) -> Iterator[None]:
 
 
 def die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -6,4 +6,5 @@ from fairseq_xling.tasks import (  # noqa: F401 - imported so that they register
     dual_alignment,
     margin_mining,
     masked_pairs,
+    mbart_denoising,
 )
