@@ -15,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-plugin test-slurm test-browser test-nightly lint format bench upstream-tests host-mutation clean
+.PHONY: help setup demo demo-host test test-plugin test-slurm test-browser test-nightly lint format bench upstream-tests host-mutation clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
@@ -34,7 +34,12 @@ $(READY): constraints.txt setup.py
 	touch $@
 	@echo 'set up; what pip says about fairseq above is expected and does no harm (README.md, "pip check")'
 
-demo: $(READY)  ## train, translate and score a small task with fairseq's commands (2 minutes)
+SEED ?= 1
+
+demo: $(READY)  ## the whole loop: three rounds of CRISS on invented languages (10 minutes; SEED=1)
+	$(BIN)/fairseq-xling demo --seed $(SEED)
+
+demo-host: $(READY)  ## train, translate and score a small task with fairseq's own commands (2 minutes)
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/host_demo/run.sh
 
 test: $(READY)  ## the default tier: everything that needs no subprocess of fairseq, no cluster, no browser
