@@ -5,7 +5,7 @@
   fairseq-xling evaluate xsim    --source dev.fur.npy --target dev.eng.npy --source-text dev.fur --target-text dev.eng
   fairseq-xling evaluate bucc    --candidates te.tsv --gold te.gold --tune-candidates tr.tsv --tune-gold tr.gold
   fairseq-xling evaluate pairs   --pairs pairs.tsv --source-ids mono.fur.ids --target-ids mono.eng.ids
-  fairseq-xling evaluate xsim++  --encoder surface --source fra_Latn.devtest --target eng_Latn.devtest \
+  fairseq-xling evaluate xsim++  --encoder surface --source fra_Latn.devtest --target eng_Latn.devtest \\
                                  --augmented eng_Latn_augmented.devtest --augmented-types eng_Latn_errtype.devtest.json
   fairseq-xling evaluate matrix  --folder flores200 --split devtest --vectors vectors --svg matrix.svg
   fairseq-xling evaluate layers  --layer 0=fur.0,eng.0 6=fur.6,eng.6 12=fur.12,eng.12 --svg layers.svg

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fairseq_xling.cli.evaluate_chance import add_bootstrap, sure
+from fairseq_xling.cli.evaluate_vectors import same_rows
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import read_lines
 from fairseq_xling.neighbours.margin import MARGINS
@@ -61,7 +62,7 @@ def _vectors(args: argparse.Namespace) -> tuple[Any, Any, list[str], str | None]
     for path, side, lines in zip((args.target, args.augmented), sides, texts, strict=True):
         if side.rows != len(lines):
             raise CorpusError(f"{path} has {side.rows} vectors for {len(lines)} lines of text. Encode that very text.")
-    _as_many(args, source.rows, sides[0].rows)
+    same_rows((args.source, source.rows), (args.target, sides[0].rows))
     return source, np.concatenate([side.read() for side in sides]), [*texts[0], *texts[1]], None
 
 
@@ -69,13 +70,8 @@ def _surface(args: argparse.Namespace) -> tuple[Any, Any, list[str], str | None]
     from fairseq_xling.text.surface import SurfaceEncoder
 
     source, target, made_up = (read_lines(path) for path in (args.source, args.target, args.augmented))
-    _as_many(args, len(source), len(target))
+    same_rows((args.source, len(source)), (args.target, len(target)))
     fitted = [line for path in args.fit or () for line in read_lines(path)] or [*source, *target, *made_up]
     encoder = SurfaceEncoder.fit(fitted)
     lines = [*target, *made_up]
     return encoder.encode_sparse(source), encoder.encode_sparse(lines), lines, encoder.signature
-
-
-def _as_many(args: argparse.Namespace, source: int, target: int) -> None:
-    if source != target:
-        raise CorpusError(f"{args.source} has {source} sentences, but {args.target} has {target}. Align them.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairseq_xling.cli.evaluate_chance import add_bootstrap, sure
+from fairseq_xling.cli.evaluate_vectors import same_rows
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.files import atomic_write, read_lines
 from fairseq_xling.vectors import open_vectors
@@ -87,7 +88,11 @@ def _surface(args: argparse.Namespace, texts: dict[str, list[str]]) -> tuple[dic
 
 def _opened(folder: str, files: dict[str, Path]) -> dict[str, Any]:
     names = {code: Path(folder, path.name.removesuffix(".gz")) for code, path in files.items()}
-    return {code: open_vectors(place if place.is_dir() else f"{place}.npy") for code, place in names.items()}
+    sides = {code: open_vectors(_side(place)) for code, place in names.items()}
+    first = next(iter(sides))
+    for code, side in sides.items():
+        same_rows((str(names[code]), side.rows), (str(names[first]), sides[first].rows))
+    return sides
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
@@ -118,10 +123,11 @@ def score_layers(args: argparse.Namespace) -> Iterable[Score]:
     if args.layer and len(places) < len(args.layer):
         raise ConfigError("a layer is given twice. Give each once", "evaluate layers")
     languages = (args.source_language, args.target_language)
-    tests = {
-        number: TestSet(open_vectors(source), open_vectors(target), None, languages, args.split)
-        for number, (source, target) in sorted(places.items())
-    }
+    tests = dict[int, TestSet]()
+    for number, paths in sorted(places.items()):
+        source, target = (open_vectors(path) for path in paths)
+        same_rows((paths[0], source.rows), (paths[1], target.rows))
+        tests[number] = TestSet(source, target, None, languages, args.split)
     scores = layer_scores(tests)
     if args.svg:
         with atomic_write(args.svg) as stream:

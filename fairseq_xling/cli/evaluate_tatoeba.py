@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairseq_xling.cli.evaluate_chance import add_bootstrap, sure
-from fairseq_xling.cli.evaluate_vectors import add_sides, read_test_set
+from fairseq_xling.cli.evaluate_vectors import add_sides, read_test_set, same_rows
 from fairseq_xling.cli.output import note
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.files import read_lines
@@ -146,6 +146,8 @@ def _opened(args: argparse.Namespace, pair: tuple[str, str], texts: Any, folder:
     names = [file.name.removesuffix(".gz") for file in tatoeba_files(args.folder, pair)]
     places = [Path(folder, name) for name in names]
     sides = [open_vectors(place if place.is_dir() else f"{place}.npy") for place in places]
+    for place, side, lines in zip(places, sides, texts, strict=True):
+        same_rows((str(place), side.rows), (place.name, len(lines)))
     return TestSet(sides[0], sides[1], texts, pair, args.split)
 
 
@@ -155,6 +157,8 @@ def _single(args: argparse.Namespace) -> tuple[TestSet, TestSet | None]:
     test = read_test_set(args)
     if args.baseline_source:
         sides = [open_vectors(path, args.dim) for path in (args.baseline_source, args.baseline_target)]
+        for path, side in zip((args.baseline_source, args.baseline_target), sides, strict=True):
+            same_rows((path, side.rows), (args.source, test.size))
         return test, TestSet(sides[0], sides[1], test.texts, test.languages, test.split)
     if args.baseline_encoder:
         fitted = [line for path in args.fit or [] for line in read_lines(path)]

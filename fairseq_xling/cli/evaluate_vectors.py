@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fairseq_xling.cli.evaluate_chance import add_bootstrap, sure
 from fairseq_xling.cli.inputs import read_sides
+from fairseq_xling.errors import CorpusError
 from fairseq_xling.neighbours.margin import MARGINS
 
 if TYPE_CHECKING:
@@ -36,11 +37,21 @@ def add_sides(parser: argparse.ArgumentParser, required: bool) -> None:
     )
 
 
+def same_rows(one: tuple[str, int], other: tuple[str, int]) -> None:
+    """(file, its sentences) twice: a test set is aligned, so that both have as many."""
+    if one[1] != other[1]:
+        raise CorpusError(f"{one[0]} has {one[1]} sentences, but {other[0]} has {other[1]}. Align them line by line.")
+
+
 def read_test_set(args: argparse.Namespace) -> TestSet:
     """What the options of `add_sides` name."""
     from fairseq_xling.evaluation.nearest import TestSet
 
     sides = read_sides(args)
+    same_rows((args.source, sides.source.shape[0]), (args.target, sides.target.shape[0]))
+    for path, side in ((args.source_text, 0), (args.target_text, 1)):
+        if path and sides.texts:
+            same_rows((path, len(sides.texts[side])), (args.source, sides.source.shape[0]))
     languages = (args.source_language, args.target_language)
     return TestSet(sides.source, sides.target, sides.texts, languages, args.split, sides.encoder)
 

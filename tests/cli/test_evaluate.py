@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fairseq_xling.cli.evaluate import _KINDS
 from fairseq_xling.cli.main import main
 from fairseq_xling.signatures import signature
 
@@ -62,4 +63,4 @@ def test_what_to_score_must_be_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_shows_a_command_of_each_kind(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"fairseq-xling evaluate {kind} " in text for kind in ("tatoeba", "xsim", "bucc", "pairs"))
+    assert all(f"fairseq-xling evaluate {kind} " in text for kind in _KINDS)

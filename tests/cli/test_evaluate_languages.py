@@ -96,6 +96,11 @@ def test_shuffled_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
         ("matrix --folder t --vectors t --languages eng", "a matrix needs two languages"),
         ("matrix --folder t --vectors t --split dev", "t has no texts of split dev"),
         ("matrix --folder t --vectors none", "none/test.eng.npy does not exist"),
+        ("matrix --folder t --vectors short", "short/test.xx has 2 sentences, but short/test.eng has 3"),
+        (
+            "layers --layer 0=t/test.eng.npy,short/test.xx.npy",
+            "but short/test.xx.npy has 2. Align them",
+        ),
         ("layers", "give either --layer N=X,Y … or --folder DIR"),
         ("layers --layer a=b,c", "`a=b,c` is not N=X,Y"),
         ("layers --layer 1=b,c 1=d,e", "a layer is given twice"),
@@ -104,6 +109,9 @@ def test_shuffled_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_faults_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
+    Path("short").mkdir()
+    for code, rows in (("eng", 3), ("xx", 2), ("yy", 3)):
+        np.save(f"short/test.{code}.npy", np.eye(rows, dtype=np.float32))
     assert main(["evaluate", *arguments.split()]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -11,6 +11,8 @@ import pytest
 
 from fairseq_xling.cli.main import main
 
+SHORT = "--baseline-source x.xx.npy --baseline-target short.npy"
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -134,12 +136,21 @@ def test_averages_over_named_languages(folder: Path, capsys: pytest.CaptureFixtu
         ("tatoeba --folder t --vectors t --average xtreme-36", "36 of these 36 have no test set: afr, ara"),
         ("tatoeba --folder t --vectors t --average laser-14", "--average laser-14 is not known"),
         ("tatoeba --folder t --vectors t --average mine=none", "none does not exist"),
+        (
+            "tatoeba --folder t --vectors short",
+            "short/tatoeba.xx-eng.eng has 2 sentences, but",
+        ),
+        (f"tatoeba --source x.xx.npy --target x.eng.npy {SHORT}", "short.npy has 2 sentences, but x.xx.npy has 3"),
         ("tatoeba --folder t --vectors t --bootstrap 0", "`bootstrap` must be at least 1, but is 0"),
         ("tatoeba --source x.xx.npy --target x.eng.npy --compare textual", "needs the lines of both sides"),
         ("tatoeba --source x.xx.npy --target x.eng.npy --source-text x.xx", "go together"),
     ],
 )
 def test_faults_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
+    Path("short").mkdir()
+    np.save("short/tatoeba.xx-eng.xx.npy", np.eye(3, dtype=np.float32))
+    for name in ("short/tatoeba.xx-eng.eng.npy", "short.npy"):
+        np.save(name, np.eye(2, dtype=np.float32))
     assert main(["evaluate", *arguments.split()]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -11,6 +11,8 @@ import pytest
 
 from fairseq_xling.cli.main import main
 
+SHORT = "--source-text x.xx --target-text short"
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -42,11 +44,15 @@ def test_xsim(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("xsim --source x.xx.npy --target short.npy", "x.xx.npy has 3 sentences, but short.npy has 2. Align them"),
+        (f"xsim --source x.xx.npy --target x.eng.npy {SHORT}", "short has 2 sentences, but x.xx.npy has 3"),
         ("xsim --source x.xx.npy --target none.npy", "none.npy does not exist"),
         ("xsim --source x.xx.npy --target x.eng.npy --mining-k 0", "must be at least 1"),
     ],
 )
 def test_faults_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
+    np.save("short.npy", np.eye(2, dtype=np.float32))
+    Path("short").write_text("a\nb\n")
     assert main(["evaluate", *arguments.split()]) == 2
     out, err = capsys.readouterr()
     assert out == ""
