@@ -29,6 +29,7 @@ VERBS = {
     "translate": ("translate", "lines to lines with a checkpoint, many directions in one process"),
     "evaluate": ("evaluate", "Tatoeba, xSIM, BUCC and gold-pair scores, each with its signature"),
     "iterate": ("iterate", "the whole loop: rounds of mining and training, resumable, from one configuration"),
+    "demo": ("demo", "the whole loop on invented languages, in minutes"),
     "convert": ("convert", "a model from one library's format to another's"),
     "doctor": ("doctor", "what is wrong with this installation and how to mend it"),
     "user-dir": ("user_dir", "print the path to give to fairseq's --user-dir"),
