@@ -15,6 +15,8 @@ from fairseq_xling.files import iterate_lines, read_lines
 
 AnyPath = str | os.PathLike[str]
 _TATOEBA = "tatoeba."
+# Endings of other files that may stand beside texts called `test.fur`.
+_NO_LANGUAGE = {"txt", "tsv", "npy", "ids", "svg", "csv"}
 
 
 def tatoeba_pairs(folder: AnyPath) -> list[tuple[str, str]]:
@@ -139,21 +141,19 @@ def _score(path: AnyPath, number: int, text: str) -> float:
 def parallel_files(folder: AnyPath, split: str) -> dict[str, Path]:
     """The texts by language of a folder whose line i means the same in each: FLORES, NTREX, or files `SPLIT.code`.
 
-    FLORES has `eng_Latn.devtest` in `devtest/` or in the folder itself, NTREX `newstest2019-ref.deu.txt` (its English
-    is `newstest2019-src.eng.txt`), which is called test whatever `split` says.
+    FLORES has `eng_Latn.devtest` (FLORES+ `devtest.eng_Latn`) in `devtest/` or in the folder itself, NTREX
+    `newstest2019-ref.deu.txt` (its English is `newstest2019-src.eng.txt`), the only split whatever `split` says.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder. Name the one that holds a text for each language.")
-    forms = [
-        (folder / split, re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")),
-        (folder, re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")),
-        (folder, re.compile(r"newstest2019-(?:ref|src)\.([A-Za-z_-]+)\.txt")),
-        (folder, re.compile(rf"{re.escape(split)}\.([A-Za-z_-]+)")),
-    ]
-    for place, form in forms:
+    flores = re.compile(rf"([a-z]{{3}}_[A-Z][a-z]{{3}})\.{re.escape(split)}")
+    ntrex = re.compile(r"newstest2019-(?:ref|src)\.([A-Za-z_-]+)\.txt")
+    plain = re.compile(rf"{re.escape(split)}\.([a-z]{{2,3}}(?:[_-]\w+)*)")
+    inside = folder / split
+    for place, form in ((inside, flores), (inside, plain), (folder, flores), (folder, ntrex), (folder, plain)):
         matches = {path: form.fullmatch(path.name.removesuffix(".gz")) for path in sorted(place.glob("*"))}
-        found = {match[1]: path for path, match in matches.items() if match}
+        found = {match[1]: path for path, match in matches.items() if match and match[1] not in _NO_LANGUAGE}
         if found:
             return found
     raise CorpusError(

@@ -75,13 +75,14 @@ def test_concepts(tmp_path: Path) -> None:
     ("names", "split", "codes"),
     [
         (["devtest/eng_Latn.devtest", "devtest/fur_Latn.devtest", "dev/eng_Latn.dev", "README"], "devtest", 2),
+        (["devtest/devtest.eng_Latn", "devtest/devtest.arb_Arab_najd1235", "dev/dev.eng_Latn"], "devtest", 2),
         (["eng_Latn.dev", "fur_Latn.dev.gz", "fur_Latn.dev.npy"], "dev", 2),
         (
             ["newstest2019-src.eng.txt", "newstest2019-ref.deu.txt", "newstest2019-ref.fuc-x.txt", "LANGUAGES.tsv"],
             "t",
             3,
         ),
-        (["test.eng", "test.fur", "dev.eng", "test.fur.npy", "mono.eng.ids"], "test", 2),
+        (["test.eng", "test.fur", "dev.eng", "test.fur.npy", "mono.eng.ids", "test.txt"], "test", 2),
     ],
 )
 def test_folders_of_parallel_texts(tmp_path: Path, names: list[str], split: str, codes: int) -> None:
