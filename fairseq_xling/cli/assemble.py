@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target-lang", required=True, metavar="CODE", help="the target language")
     parser.add_argument("--output", required=True, metavar="DIR", help="the directory to make, whole or not at all")
     parser.add_argument("--language-model", metavar="M", help="a fastText model for the filter `language`")
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="write empty files where no pair is left to train on"
+    )
     parser.add_argument("--json", action="store_true", help="print the counts as JSON on stdout")
     add_config(parser.add_argument_group("assembly"), AssemblyConfig)
     rows = filter_help()
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     pairs = read_pairs(args.pairs)
     texts = read_lines(args.source_text), read_lines(args.target_text)
     assembled = assemble_pairs(pairs, texts, config, languages)
-    if not len(assembled.train):
+    if not len(assembled.train) and not args.allow_empty:
         raise CorpusError(f"{args.pairs}: no pair is left to train on ({assembled.line}). Mine more, or filter less.")
     named = [args.pairs, args.source_text, args.target_text, *([args.language_model] if args.language_model else [])]
     inputs = {path: sha256_file(path) for path in named}

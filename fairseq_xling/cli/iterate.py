@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from fairseq_xling.cli.output import emit, emit_json, table
 from fairseq_xling.errors import ConfigError
-from fairseq_xling.rounds.config import RoundsConfig, Verbs
+from fairseq_xling.rounds.config import Absent, RoundsConfig, Verbs
 
 if TYPE_CHECKING:
     from fairseq_xling.rounds.drive import Report
@@ -70,10 +70,12 @@ def run(args: argparse.Namespace) -> int:
 
         return perform_run(root, load(None, root), call, args.perform)
     if args.status:
-        report = status(root, load(None, root))
+        report = status(root, load(None, root, "ignored"))
         _show(report, args.json)
         return 0
-    config = load(args.config, root)
+    if args.cpus is not None and args.cpus < 1:
+        raise ConfigError(f"--cpus must be at least 1, but is {args.cpus}")
+    config = load(args.config, root, "planned" if args.dry_run else "refused")
     if args.dry_run:
         report = dry_run(config)
         _show(report, args.json)
@@ -95,7 +97,7 @@ def _show(report: Report, as_json: bool) -> None:
         emit(line)
 
 
-def load(path: str | None, root: Path) -> RoundsConfig:
+def load(path: str | None, root: Path, absent: Absent = "refused") -> RoundsConfig:
     """A configuration file, or that of the run itself."""
     import yaml
 
@@ -109,7 +111,7 @@ def load(path: str | None, root: Path) -> RoundsConfig:
         values = yaml.safe_load(read_bytes(place))
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{place} is not YAML: {fault}") from fault
-    return read_rounds(values, place.resolve().parent, sections())
+    return read_rounds(values, place.resolve().parent, sections(), absent)
 
 
 def sections() -> Verbs:

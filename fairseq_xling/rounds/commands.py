@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fairseq_xling.languages import Pair
-from fairseq_xling.rounds.config import PretrainConfig, TrainingConfig
+from fairseq_xling.rounds.options import PretrainConfig, TrainingConfig
 from fairseq_xling.rounds.stages import PROGRAM, Command
 
 MODEL, MODEL_FILE = "{out}/model", "model/model.pt"
@@ -108,7 +108,8 @@ def _threads(count: int | None) -> tuple[str, ...]:
 def assemble(pair: Pair, words: Sequence[str], seed: int) -> Command:
     named = ["--pairs", "{mined}/pairs.tsv", "--source-text", "{source-text}", "--target-text", "{target-text}"]
     codes = ["--source-lang", pair.source, "--target-lang", pair.target, "--seed", str(seed)]
-    return xling("assemble", *named, *codes, *words, "--output", "{out}/data")
+    # A pair of languages that mined nothing is no fault while others did; `prepare` refuses when none did.
+    return xling("assemble", *named, *codes, *words, "--output", "{out}/data", indifferent=("--allow-empty",))
 
 
 def translate(words: Sequence[str]) -> Command:

@@ -4,120 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fairseq_xling.configs import at_least, option, read_config, unknown
+from fairseq_xling.configs import read_config, unknown
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.languages import Pair, canonical, parse_languages, parse_pair, parse_pairs
-from fairseq_xling.rounds.sections import MiningSection, Section, SectionByRound, of_round
+from fairseq_xling.rounds.options import EvaluationConfig, LanguageConfig, StartConfig, TrainingConfig
+from fairseq_xling.rounds.sections import MiningSection, Section, SectionByRound
 from fairseq_xling.rounds.stages import Resources
 
-METRICS = ("tatoeba", "bleu", "chrf", "pairs", "surface")
 KINDS = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "evaluate")
 _FILES = ("mono", "ids", "dev", "test")
 _START_FILES = ("checkpoint", "spm", "dict")
-
-
-@dataclass(frozen=True)
-class LanguageConfig:
-    """A language's files."""
-
-    mono: Path | None = option(None, "monolingual text, one sentence a line")
-    ids: Path | None = option(None, "a concept number for each line of mono; evaluation only")
-    dev: Path | None = option(None, "one side of a multi-parallel development set; evaluation only")
-    test: Path | None = option(None, "one side of a multi-parallel test set; evaluation only")
-    sentences: int | None = option(None, "lines of mono, for a dry run without files")
-
-    def faults(self) -> Iterator[str]:
-        yield from at_least("sentences", self.sentences, 1, "it")
-        if self.mono is None and self.sentences is None:
-            yield "`mono` is missing (a text file; for a dry run `sentences: N` will do)"
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """A small mBART of one's own: fairseq's multilingual denoising on the monolingual text."""
-
-    max_update: int = option(20000, "updates")
-    save_every: int = option(1000, "updates between checkpoints, from which a killed training goes on")
-    args: str = option("", "further words for fairseq-train; they win over ours")
-
-    def faults(self) -> Iterator[str]:
-        yield from _updates(self)
-        yield from _words("args", self.args)
-
-
-@dataclass(frozen=True)
-class StartConfig:
-    """The ORIGINAL model, from which every round's training starts, and who mines in round 0."""
-
-    checkpoint: Path | None = option(None, "an mBART or CRISS checkpoint")
-    spm: Path | None = option(None, "its SentencePiece model")
-    dict: Path | None = option(None, "its dictionary")
-    languages: str | None = option(None, "all its languages in its order (default: what its dictionary says)")
-    pretrain: PretrainConfig | None = option(None, "pretrain one on the monolingual text")
-    miner: Literal["model", "surface"] = option("model", "who mines in round 0: the model, or character n-grams")
-
-    def faults(self) -> Iterator[str]:
-        if self.checkpoint and self.pretrain:
-            yield "`checkpoint` and `pretrain` exclude each other. Give one"
-        if self.checkpoint and not (self.spm and self.dict):
-            yield "`checkpoint` needs its `spm` and its `dict`. Name both"
-        if not self.checkpoint and (self.spm or self.dict or self.languages):
-            yield "`spm`, `dict` and `languages` belong to a `checkpoint`. Name it"
-        if not self.checkpoint and not self.pretrain and self.miner == "model":
-            yield "give `checkpoint: C` with `spm: M` and `dict: D`, or `pretrain: {…}`, or say `start: surface`"
-
-    @property
-    def has_model(self) -> bool:
-        """False where training starts from random weights, the same ones every round."""
-        return bool(self.checkpoint or self.pretrain)
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """fairseq-train --task criss, from the original model, on what the round before mined."""
-
-    arch: str = option("criss_large", "criss_large, criss_base, criss_tiny")
-    max_update: int | list[int] = option(
-        20000, "updates of each round; a list: of round 1, 2, …, the last for the rest"
-    )
-    source_token: Literal["none", "suffix"] = option("none", "none: `x </s>`; suffix: `x </s> [src]`")
-    temperature: float = option(1.0, "a pair with n sentence pairs is sampled with p ~ n^(1/T)")
-    save_every: int = option(1000, "updates between checkpoints, from which a killed training goes on")
-    keep: Literal["last", "best"] = option("last", "the round's model: after the last update, or best on validation")
-    args: str = option("", "further words for fairseq-train; they win over ours")
-
-    def faults(self) -> Iterator[str]:
-        yield from _updates(self)
-        yield from _words("args", self.args)
-        if not self.temperature > 0:
-            yield f"`temperature` must be above 0, but is {self.temperature:g}"
-
-    def updates(self, round_number: int) -> int:
-        return int(of_round(self.max_update, round_number - 1))
-
-
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """What is scored after each round, where the files for it are given."""
-
-    directions: Any = option("all", "all, {pivots: [xx]}, or a list of pairs; each both ways")
-    translated: Any = option(
-        None, "those of them that are translated too, which takes longer than retrieval (default: all of them)"
-    )
-    metrics: list[str] = field(
-        default_factory=lambda: list(METRICS), metadata={"help": f"of {', '.join(METRICS)} (default: all)"}
-    )
-    splits: list[str] = field(default_factory=lambda: ["test"], metadata={"help": "dev, test (default: test)"})
-
-    def faults(self) -> Iterator[str]:
-        yield from (unknown("metric", name, list(METRICS)) for name in self.metrics if name not in METRICS)
-        yield from (unknown("split", name, ["dev", "test"]) for name in self.splits if name not in ("dev", "test"))
 
 
 @dataclass(frozen=True)
@@ -142,6 +43,13 @@ class RoundsConfig:
     values: Mapping[str, Any]
     """The mapping it was read from, with absolute paths."""
 
+    @property
+    def files(self) -> list[Path]:
+        """Every file that it names."""
+        named = [(language, _FILES) for language in self.languages.values()]
+        found = [getattr(part, role) for part, roles in [*named, (self.start, _START_FILES)] for role in roles]
+        return [path for path in found if path is not None]
+
 
 # Which verb's config class reads each section; handed in, because verbs live above and below, never beside.
 Verbs = Mapping[str, type[Any]]
@@ -149,11 +57,17 @@ SECTIONS = ("pieces", "mining", "assembly", "encoding", "translation")
 _KNOWN = ("seed", "languages", "pairs", "rounds", "start", *SECTIONS, "training", "evaluation", "resources")
 
 
-def read_rounds(values: Any, base: Path, verbs: Verbs) -> RoundsConfig:
-    """Check the mapping of a YAML file whose relative paths are meant from `base`; raises with every fault."""
+Absent = Literal["refused", "planned", "ignored"]
+
+
+def read_rounds(values: Any, base: Path, verbs: Verbs, absent: Absent = "refused") -> RoundsConfig:
+    """Check the mapping of a YAML file whose relative paths are meant from `base`; raises with every fault.
+
+    Files that are not there may be refused, or not where a dry run can do without, or not at all.
+    """
     if not isinstance(values, Mapping):
         raise ConfigError("must be a mapping of options: `languages: …`, `start: …`", "config")
-    reader = _Reader(values, base, verbs)
+    reader = _Reader(values, base, verbs, absent)
     config = reader.config()
     if reader.faults or config is None:
         raise ConfigError(reader.faults, "config")
@@ -163,8 +77,8 @@ def read_rounds(values: Any, base: Path, verbs: Verbs) -> RoundsConfig:
 class _Reader:
     """Collects faults while it reads one section after the other."""
 
-    def __init__(self, values: Mapping[str, Any], base: Path, verbs: Verbs) -> None:
-        self.values, self.base, self.verbs = values, base, verbs
+    def __init__(self, values: Mapping[str, Any], base: Path, verbs: Verbs, absent: Absent) -> None:
+        self.values, self.base, self.verbs, self.absent = values, base, verbs, absent
         self.faults = [unknown("option", str(name), list(_KNOWN)) for name in values if name not in _KNOWN]
 
     def config(self) -> RoundsConfig | None:
@@ -242,6 +156,11 @@ class _Reader:
             parse_languages(",".join(map(str, given)))
         except ConfigError as error:
             self.faults += error.faults
+        for code in given:
+            if not isinstance(code, str):
+                self.faults.append(f"language {code!r} is not text to YAML, which knows no, on and numbers. Quote it")
+            elif code[:1] in ("-", "."):
+                self.faults.append(f"language code `{code}` must not begin with a hyphen or a dot")
         for code, values in given.items():
             config = self._typed_language(str(code), self._paths(values, _FILES))
             if config:
@@ -251,11 +170,16 @@ class _Reader:
     def _typed_language(self, code: str, values: Any) -> LanguageConfig | None:
         name = f"languages: {code}"
         config: LanguageConfig | None = self._typed(LanguageConfig, name, values)
-        for role in _FILES if config else ():
+        self._exist(name, config, _FILES, bool(config and config.sentences))
+        return config
+
+    def _exist(self, name: str, config: Any, roles: Sequence[str], dispensable: bool) -> None:
+        if config is None or self.absent == "ignored" or (self.absent == "planned" and dispensable):
+            return
+        for role in roles:
             path = getattr(config, role)
             if path is not None and "$" not in str(path) and not path.is_file():
                 self.faults.append(f"{name}: `{role}` {path} does not exist. Check the path")
-        return config
 
     def _pairs(self, name: str, value: Any, codes: list[str]) -> tuple[Pair, ...]:
         if isinstance(value, Mapping) and list(value) == ["pivots"] and isinstance(value["pivots"], list):
@@ -283,10 +207,7 @@ class _Reader:
         if isinstance(given, Mapping) and given.get("pretrain", 0) is None:
             given = {**given, "pretrain": {}}
         config: StartConfig | None = self._typed(StartConfig, "start", self._paths(given, _START_FILES))
-        for role in _START_FILES if config else ():
-            path = getattr(config, role)
-            if path is not None and "$" not in str(path) and not path.is_file():
-                self.faults.append(f"start: `{role}` {path} does not exist. Check the path")
+        self._exist("start", config, _START_FILES, dispensable=True)
         return config
 
     def _mapping(self, name: str) -> Mapping[str, Any]:
@@ -372,19 +293,3 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _as_text(item) for name, item in value.items()}
     return str(value) if isinstance(value, Path) else value
-
-
-def _updates(config: TrainingConfig | PretrainConfig) -> Iterator[str]:
-    counts = config.max_update if isinstance(config.max_update, list) else [config.max_update]
-    if not counts:
-        yield "`max_update` must not be an empty list"
-    for count in counts:
-        yield from at_least("max_update", count, 1, "it")
-    yield from at_least("save_every", config.save_every, 1, "it")
-
-
-def _words(name: str, text: str) -> Iterator[str]:
-    try:
-        shlex.split(text)
-    except ValueError as fault:
-        yield f"`{name}` cannot be split into words ({fault}). Close the quotes"

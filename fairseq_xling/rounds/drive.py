@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import IO, Any
 import yaml
 
 from fairseq_xling.errors import ConfigError, CorpusError
-from fairseq_xling.files import MANIFEST, Manifest, atomic_write, write_manifest
+from fairseq_xling.files import MANIFEST, Manifest, atomic_write, json_value, read_manifest, write_manifest
 from fairseq_xling.rounds.config import RoundsConfig
 from fairseq_xling.rounds.criss import plan_criss
 from fairseq_xling.rounds.estimate import CPU_FLOPS, GPU_FLOPS, TOKENS_PER_SENTENCE, costs, counted
@@ -30,12 +31,15 @@ from fairseq_xling.rounds.restart import check_restart
 from fairseq_xling.rounds.run import Driver, Tell
 from fairseq_xling.rounds.scores import read_scores, write_scores
 from fairseq_xling.rounds.stages import Stage
-from fairseq_xling.rounds.state import ATTEMPTS, LOGS, RunDirectory, content_hash
+from fairseq_xling.rounds.state import ATTEMPTS, LOGS, RunDirectory, content_hash, stage_of
+from fairseq_xling.rounds.texts import check_texts
 from fairseq_xling.rounds.view import View, by_round_and_kind, clock, mean_scores, remaining_seconds
 
 CONFIG = "config.yaml"
 # What a folder may hold that is to become a run directory: the demo's texts, and what a driver killed early leaves.
 _BESIDE = ("world", LOGS, ATTEMPTS, LEASE, LOCK)
+# After these events the run is not what its manifest says.
+_UNFINISHING = ("started", "changed", "damaged", "reused")
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,15 @@ class Report:
 
 def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call) -> list[dict[str, Any]]:
     """Carry the run out, or on; returns all its scores."""
-    refuse_missing_text(config)
+    check_texts(config)
     plan = plan_criss(config)
-    root.mkdir(parents=True, exist_ok=True)
-    if not (root / CONFIG).is_file() and any(path.name not in _BESIDE for path in root.iterdir()):
-        raise ConfigError(f"{root} holds something else than a run. Name another --run-dir")
-    lease = Lease(root)
-    dead = lease.acquire()
-    view = View(root)
+    _claim(root)
     started = time.perf_counter()
-    try:
+    with contextlib.ExitStack() as stack:
+        lease = Lease(root)
+        dead = lease.acquire()
+        stack.callback(lease.release)
+        view = stack.enter_context(contextlib.closing(View(root)))
         if dead:
             view.tell("taken", "over", f"from {dead}, which is gone")
         write_config(config, root, view)
@@ -69,17 +72,31 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
                 """Whether jobs of a cluster outlive this driver: another one goes on with the run."""
                 return hand_over.is_due or not lease.is_ours() or is_leaving_to_return(os.environ)
 
+            def tell(event: str, stage: str, words: str) -> None:
+                if event in _UNFINISHING:
+                    (root / MANIFEST).unlink(missing_ok=True)
+                view.tell(event, stage, words)
+
             chosen = _executor(executor, run, cpus, call, keeps, view.tell)
-            driver = Driver(plan, run, chosen, view.tell, lease.check, lambda stage: _after(run, plan, stage))
+            driver = Driver(plan, run, chosen, tell, lease.check, lambda stage: _after(run, plan, stage))
             view.watch(driver)
             driver.drive()
         scores = write_scores(run, plan)
         _finish(run, plan, config, time.perf_counter() - started)
         view.tell("finished", "", f"{len(plan)} stages, {len(scores)} scores in {root / 'scores.jsonl'}")
         return scores
-    finally:
-        lease.release()
-        view.close()
+
+
+def _claim(root: Path) -> None:
+    """Make the run directory, or refuse a place that is something else."""
+    if os.pathsep in str(root.resolve()):
+        raise ConfigError(f"{root}: fairseq ends a path at `{os.pathsep}`. Name a --run-dir without one")
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"{root} is a file, but a run is a directory. Name another --run-dir")
+    root.mkdir(parents=True, exist_ok=True)
+    is_run = (root / CONFIG).is_file() and (root / LOGS).is_dir()
+    if not is_run and any(path.name not in _BESIDE for path in root.iterdir()):
+        raise ConfigError(f"{root} holds something else than a run. Name another --run-dir")
 
 
 def _executor(name: str, run: RunDirectory, cpus: int, call: Call, keeps: Callable[[], bool], tell: Tell) -> Executor:
@@ -108,7 +125,13 @@ def _finish(run: RunDirectory, plan: Plan, config: RoundsConfig, seconds: float)
         "stages": len(plan),
         "work_seconds": round(sum(found.seconds for found in manifests.values() if found), 1),
     }
-    write_manifest(run.root / MANIFEST, Manifest("run", config.values, inputs, outputs, counts, round(seconds, 1)))
+    made = Manifest("run", json_value(config.values), inputs, outputs, counts, round(seconds, 1))
+    place = run.root / MANIFEST
+    if place.is_file():  # nothing was made this time, or something was and the manifest is gone
+        there = read_manifest(place)
+        if (there.config, there.inputs, there.outputs) == (made.config, made.inputs, made.outputs):
+            return
+    write_manifest(place, made)
 
 
 def write_config(config: RoundsConfig, root: Path, view: View) -> None:
@@ -121,19 +144,6 @@ def write_config(config: RoundsConfig, root: Path, view: View) -> None:
         view.tell("configuration", "", "is another one now; what depends on the change is made again")
     with atomic_write(place) as stream:
         stream.write(text)
-
-
-def refuse_missing_text(config: RoundsConfig) -> None:
-    missing = [code for code, language in config.languages.items() if language.mono is None]
-    if missing:
-        raise ConfigError(f"languages: {', '.join(missing)}: `mono` is missing; `sentences` alone is for --dry-run")
-    empty = [
-        str(language.mono)
-        for language in config.languages.values()
-        if language.mono and not language.mono.stat().st_size
-    ]
-    if empty:
-        raise CorpusError(f"{empty[0]} is empty. There must be at least one sentence.")
 
 
 def serve_run(root: Path, config: RoundsConfig, call: Call, source: IO[str], answers: IO[str]) -> None:
@@ -190,7 +200,15 @@ def dry_run(config: RoundsConfig) -> Report:
         f"hours: products only, {TOKENS_PER_SENTENCE} tokens a sentence, {CPU_FLOPS / 1e9:.0f} GFLOP/s a processor, "
         f"{GPU_FLOPS / 1e12:.0f} TFLOP/s a GPU; at most: every attempt takes its whole time limit",
     ]
-    record = {"stages": plan.records(), "counts": dict(plan.kinds), "costs": [asdict(cost) for cost in found]}
+    absent = [str(path) for path in config.files if not path.is_file()]
+    if absent:
+        lines.append(f"not there yet: {', '.join(absent)}")
+    record = {
+        "absent": absent,
+        "stages": plan.records(),
+        "counts": dict(plan.kinds),
+        "costs": [asdict(cost) for cost in found],
+    }
     stages: list[list[object]] = [[stage.name, ", ".join(stage.needs) or "-"] for stage in plan]
     return Report([(["stage", "needs"], stages), (header, rows)], lines, record)
 
@@ -198,10 +216,10 @@ def dry_run(config: RoundsConfig) -> Report:
 def status(root: Path, config: RoundsConfig) -> Report:
     """How far a run is, from its directory alone."""
     plan, run = plan_criss(config), RunDirectory(root)
-    done = {stage.name for stage in plan if run.manifest(stage.name)}
+    done = {stage.name for stage in plan if _is_there(run, stage.name)}
     holder = holder_of(root)
     alive = holder is not None and is_alive(holder, time.time() - (root / LEASE).stat().st_mtime)
-    attempts = sorted(path.name.split(".")[0].replace("~", "/") for path in run.attempts.glob("*.attempt.*"))
+    attempts = sorted({stage_of(path) for path in run.attempts.glob("*.attempt.*")} - done)
     left = remaining_seconds(plan, run, done)
     job = f" (job {holder['job']})" if holder and holder.get("job") else ""
     driver = f"driven by process {holder['pid']} on {holder['host']}{job}" if holder and alive else "nobody drives it"
@@ -218,3 +236,10 @@ def status(root: Path, config: RoundsConfig) -> Report:
               "seconds_left": left, "scores": scores}  # fmt: skip
     tables = [(["round", "stage", "done", "of"], by_round_and_kind(list(plan), done))]
     return Report([*tables, mean_scores(scores)] if scores else tables, lines, record)
+
+
+def _is_there(run: RunDirectory, stage: str) -> bool:
+    try:
+        return run.manifest(stage) is not None
+    except CorpusError:  # damaged: the next driver makes it again
+        return False

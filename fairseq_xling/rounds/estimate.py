@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from fairseq_xling.files import open_binary
 from fairseq_xling.rounds.config import KINDS, RoundsConfig
+from fairseq_xling.rounds.options import LanguageConfig
 from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.stages import Stage
+from fairseq_xling.rounds.texts import count_lines
 
 # Width, layers of the encoder and of the decoder.
 _SHAPES = {"criss_large": (1024, 12, 12), "criss_base": (512, 6, 6), "criss_tiny": (128, 3, 3)}
@@ -38,10 +38,7 @@ class Cost:
 
 def counted(config: RoundsConfig) -> RoundsConfig:
     """The same run with the number of lines of every text that is there."""
-    languages = {
-        code: replace(language, sentences=_lines(language.mono) if language.mono else language.sentences)
-        for code, language in config.languages.items()
-    }
+    languages = {code: replace(language, sentences=_lines_of(language)) for code, language in config.languages.items()}
     return replace(config, languages=languages)
 
 
@@ -93,6 +90,5 @@ def _last(words: Sequence[str], flag: str) -> int:
     return int(found[-1]) if found and found[-1].isdigit() else 0
 
 
-def _lines(path: Any) -> int:
-    with open_binary(path) as stream:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
+def _lines_of(language: LanguageConfig) -> int | None:
+    return count_lines(language.mono) if language.mono and language.mono.is_file() else language.sentences

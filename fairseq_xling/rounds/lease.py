@@ -67,10 +67,10 @@ class Lease:
 
     def _beating(self) -> None:
         while not self._stopped.wait(self.beat):
-            if not self.is_ours():
-                self._lost.set()
-                return
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # a file system may fail for a moment: the next beat tries again
+                if not self.is_ours():
+                    self._lost.set()
+                    return
                 os.utime(self.path)
 
     def _age(self) -> float:

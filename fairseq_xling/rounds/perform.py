@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -27,6 +28,8 @@ from fairseq_xling.rounds.state import RunDirectory, file_hashes
 Call = Callable[[Sequence[str], int], int]
 KEY_FILE = "key.json"
 _PR_SET_PDEATHSIG = 1
+# Trying again at once would not help.
+_TO_BE_MENDED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT)
 # Loaded here: between fork and exec, another thread may hold the loader's lock for ever.
 _LIBC = ctypes.CDLL(None)
 
@@ -51,6 +54,14 @@ class Performer:
 
     def __call__(self, stage: Stage, key: str, cpus: int) -> Outcome:
         """One attempt; the stage is published when the outcome's code is 0."""
+        try:
+            return self._attempt(stage, key, cpus)
+        except OSError as fault:
+            code = 2 if fault.errno in _TO_BE_MENDED else 1
+            said = f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror or fault)
+            return Outcome(stage.name, code, f"{stage.name}: {said}. Mend that, and the same command goes on")
+
+    def _attempt(self, stage: Stage, key: str, cpus: int) -> Outcome:
         started = time.perf_counter()
         hashes = self.run.input_hashes(stage)
         out = self.run.new_attempt(stage.name, "attempt")

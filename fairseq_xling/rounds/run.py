@@ -115,6 +115,10 @@ class Driver:
             return
         if outcome.code in (130, 143):
             raise KeyboardInterrupt if outcome.code == 130 else SystemExit(143)
+        if outcome.code == 0 and self.run.manifest(stage.name):
+            self.tell("changed", stage.name, "its inputs changed while it was made; it is made again")
+            self.run.retire(stage.name)
+            return
         if outcome.code == _USER_ERROR or self.tries[stage.name] > stage.resources.retries:
             self.tell("failed", stage.name, outcome.message)
             self.failed[stage.name] = StageError(outcome.message, outcome.code)
@@ -123,5 +127,6 @@ class Driver:
 
     def _finish(self, stage: Stage, event: str, words: str) -> None:
         self.done.add(stage.name)
+        self.run.clear_attempts(stage.name)  # of one that was published just before its driver was killed
         self.after(stage)
         self.tell(event, stage.name, words)

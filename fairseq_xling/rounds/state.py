@@ -182,7 +182,7 @@ class RunDirectory:
 
     def old_attempts(self, stage: str) -> list[Path]:
         """Folders of attempts that did not publish, newest first."""
-        found = [path for path in self.attempts.glob(f"{slug(stage)}.*") if path.is_dir()]
+        found = [path for path in self.attempts.glob("*") if stage_of(path) == stage and path.is_dir()]
         return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
     def clear_attempts(self, stage: str) -> None:
@@ -207,3 +207,8 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 def slug(stage: str) -> str:
     return stage.replace("/", "~")
+
+
+def stage_of(attempt: Path) -> str:
+    """The stage of an attempt's folder STAGE.TOKEN.RANDOM; a language's code may hold a dot."""
+    return attempt.name.rsplit(".", 2)[0].replace("~", "/")
