@@ -55,11 +55,11 @@ class Lexicon:
     names: tuple[str, ...]
 
     def transliterated(self) -> Lexicon:
-        """The same words in Georgian letters, but for every other name, which keeps its Latin ones."""
+        """The same words in Georgian letters, but for four names in five, which keep their Latin ones."""
         return Lexicon(
             {concept: stem.translate(TRANSLITERATION) for concept, stem in self.stems.items()},
             {use: mark.translate(TRANSLITERATION) for use, mark in self.marks.items()},
-            tuple(n.lower().translate(TRANSLITERATION) if i % 2 else n for i, n in enumerate(self.names)),
+            tuple(n.lower().translate(TRANSLITERATION) if i % 5 == 4 else n for i, n in enumerate(self.names)),
         )
 
 
