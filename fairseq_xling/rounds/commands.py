@@ -65,9 +65,10 @@ def train(languages: str, config: TrainingConfig, updates: int, seed: int, from_
 def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) -> Command:
     saving = ["--save-dir", CHECKPOINTS, "--no-epoch-checkpoints", "--log-format", "json"]
     often = ("--save-interval-updates", str(save_every), "--keep-interval-updates", "1")
-    return Command(
-        ("fairseq-train", data, "--user-dir", "{user-dir}", *words, *saving, *often, *shlex.split(more)), TRAIN_LOG
-    )
+    # Where nothing is validated, how often is saved decides nothing: a training goes on as if it had not been killed.
+    decides = "--disable-validation" not in words
+    all_words = ("fairseq-train", data, "--user-dir", "{user-dir}", *words, *saving, *shlex.split(more))
+    return Command((*all_words, *often), TRAIN_LOG) if decides else Command(all_words, TRAIN_LOG, often)
 
 
 def on_ranks(training: Command, ranks: int) -> Command:

@@ -83,7 +83,8 @@ class _Reader:
 
     def config(self) -> RoundsConfig | None:
         languages = self._languages()
-        codes = list(languages)
+        given = self.values.get("languages")
+        codes = [str(code) for code in given] if isinstance(given, Mapping) else []  # with the faulty ones
         rounds, seed = self._count("rounds", 3), self._count("seed", 1)
         pairs = self._pairs("pairs", self.values.get("pairs", "all"), codes)
         start = self._start()
@@ -96,7 +97,7 @@ class _Reader:
             translated = tuple(pair for pair in evaluated if pair in wanted)
         sections = {name: self._section(name) for name in ("pieces", "assembly", "translation")}
         encoding = self._encoding()
-        mining = self._mining(pairs)
+        mining = self._mining(pairs, codes)
         resources = self._resources()
         if self.faults or start is None or training is None or evaluation is None or mining is None:
             return None
@@ -236,7 +237,7 @@ class _Reader:
         self.faults += [f"{name}: {fault}" for fault in section.faults()]
         return section
 
-    def _mining(self, pairs: Sequence[Pair]) -> MiningSection | None:
+    def _mining(self, pairs: Sequence[Pair], codes: list[str]) -> MiningSection | None:
         values = self.values.get("mining") or {}
         if not isinstance(values, Mapping):
             self.faults.append(f"`mining` must be a mapping of options, but is {values!r}")
@@ -251,13 +252,14 @@ class _Reader:
                 self.faults.append(
                     f"mining: `max_count` must be a whole number from 1, or a list of them, but has {cap!r}"
                 )
-        return MiningSection(section, caps or (None,), self._exceptions(per_pair, values, pairs))
+        return MiningSection(section, caps or (None,), self._exceptions(per_pair, values, pairs, codes))
 
-    def _exceptions(self, given: Any, values: Any, pairs: Sequence[Pair]) -> dict[Pair, Mapping[str, Any]]:
+    def _exceptions(
+        self, given: Any, values: Any, pairs: Sequence[Pair], codes: list[str]
+    ) -> dict[Pair, Mapping[str, Any]]:
         if not isinstance(given, Mapping):
             self.faults.append(f"mining: `per_pair` must be a mapping {{xx-yy: {{threshold: 1.04}}}}, but is {given!r}")
             return {}
-        codes = list(dict.fromkeys(code for pair in pairs for code in pair))
         found: dict[Pair, Mapping[str, Any]] = {}
         for name, options in given.items():
             try:
@@ -265,7 +267,7 @@ class _Reader:
             except ConfigError as error:
                 self.faults += [f"mining: per_pair: {fault}" for fault in error.faults]
                 continue
-            if pair not in pairs:
+            if pairs and pair not in pairs:
                 self.faults.append(f"mining: per_pair: {name} is not among the pairs of this run")
             elif not isinstance(options, Mapping):
                 self.faults.append(f"mining: per_pair: {name} must be a mapping of options, but is {options!r}")

@@ -1,0 +1,61 @@
+"""Words that are easily got wrong; that they work is shown by tests/plugin/test_iterate.py."""
+
+from __future__ import annotations
+
+from fairseq_xling.cli.main import verb_parser
+from fairseq_xling.languages import Pair
+from fairseq_xling.rounds import commands
+from fairseq_xling.rounds.options import PretrainConfig, TrainingConfig
+
+PAIR = Pair("aa", "bb")
+
+
+def test_every_verb_takes_its_words() -> None:
+    for command in (
+        commands.prepare_text(["aa", "bb"], ["--vocabulary-size", "90"], 1),
+        commands.prepare_pairs("aa,bb", ["x"], "{model}/model", 2),
+        commands.slim("c.pt", "files", "aa,bb"),
+        commands.encode("aa", "text", "out", ["--precision", "bf16"]),
+        commands.mine(["--mining-k", "3"], 2),
+        commands.mine_surface(["aa", "bb"], PAIR, [], None),
+        commands.assemble(PAIR, [], 1),
+        commands.translate(["--beam", "1"]),
+        commands.evaluate("tatoeba", PAIR, "test", ["--source", "a", "--target", "b"]),
+    ):
+        verb, *words = command.rendered({})[1:]
+        assert verb_parser(verb).parse_args(words)
+
+
+def test_training_starts_from_the_original_model() -> None:
+    words = commands.train("aa,bb", TrainingConfig(args="--lr 1"), 7, 3, from_original=True).words
+    assert words[words.index("--finetune-from-model") + 1] == "{model}/model/model.pt"
+    assert words[words.index("--max-update") + 1] == "7"
+    assert words[-2:] == ("--lr", "1")
+    assert "--finetune-from-model" not in commands.train("aa,bb", TrainingConfig(), 7, 3, from_original=False).words
+
+
+def test_the_best_model_needs_validation() -> None:
+    assert "--disable-validation" in commands.train("aa", TrainingConfig(), 7, 3, True).words
+    assert "--disable-validation" not in commands.train("aa", TrainingConfig(keep="best"), 7, 3, True).words
+
+
+def test_how_often_is_saved_decides_nothing() -> None:
+    often, seldom = (commands.pretrain(["aa"], "criss_tiny", PretrainConfig(save_every=n), 1) for n in (10, 20))
+    assert "10" in often.rendered({})
+    assert (often.words, often.stdout) == (seldom.words, seldom.stdout)
+
+
+def test_how_often_is_saved_decides_what_is_best() -> None:
+    often, seldom = (commands.train("aa", TrainingConfig(keep="best", save_every=n), 7, 3, True) for n in (10, 20))
+    assert often.words != seldom.words
+
+
+def test_ranks_decide() -> None:
+    one = commands.train("aa", TrainingConfig(), 7, 3, True)
+    assert commands.on_ranks(one, 1) == one
+    assert "--distributed-world-size" in commands.on_ranks(one, 4).words
+
+
+def test_scores_of_a_direction_have_a_file_of_their_own() -> None:
+    assert commands.evaluate("tatoeba", PAIR, "dev", []).stdout == "tatoeba.dev.aa-bb.json"
+    assert commands.evaluate("translation", None, "dev", []).stdout == "translation.dev.json"
