@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from fairseq_xling.cli.iterate import EXECUTORS, call, sections
 from fairseq_xling.cli.output import emit, emit_json, note, table
+from fairseq_xling.cli.pages import write_report
 from fairseq_xling.files import (
     MANIFEST,
     Manifest,
@@ -61,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
     config = read_rounds(values, (root / "world").resolve(), sections())
     cpus = args.cpus or len(os.sched_getaffinity(0))
     scores = drive(config, root, args.executor, cpus, call)
-    note(f"{clock(time.perf_counter() - started)} on {cpus} processors; everything is in {root}")
+    page = write_report(root, config)
+    note(f"{clock(time.perf_counter() - started)} on {cpus} processors; everything is in {root}; look at {page}")
     if args.json:
-        emit_json({"run": str(root), "scores": scores})
+        emit_json({"run": str(root), "scores": scores, "report": str(page)})
         return 0
     header, rows = mean_scores(scores)
     emit(table(rows, header))

@@ -4,10 +4,11 @@
   fairseq-xling iterate config.yaml --run-dir R               do it; the same command goes on after any interruption
   fairseq-xling iterate --run-dir R --status                  how far it is, from anywhere
 
-R becomes config.yaml, scores.jsonl and round-NN/{assemble,binarise,train,encode,mine,evaluate}; round 00 is the
-starting model. Each stage's folder appears whole, by one rename, with its checksums in stage.json; logs/ has what its
-commands said. What is there and unchanged is never done again: change the configuration, and only what depends on it
-is. One driver a run: a second one is refused, the run of a dead one is taken over. docs/rounds.md explains the rest.
+R becomes config.yaml, scores.jsonl, report.html (the page to look at) and
+round-NN/{assemble,binarise,train,encode,mine,evaluate}; round 00 is the starting model. Each stage's folder appears
+whole, by one rename, with its checksums in stage.json; logs/ has what its commands said. What is there and unchanged is
+never done again: change the configuration, and only what depends on it is. One driver a run: a second one is refused,
+the run of a dead one is taken over. docs/rounds.md explains the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fairseq_xling.cli.output import emit, emit_json, table
+from fairseq_xling.cli.output import emit, emit_json, note, table
+from fairseq_xling.cli.pages import write_report
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.rounds.config import Absent, RoundsConfig, Verbs
 
@@ -82,8 +84,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     cpus = args.cpus or (1 if args.executor == "slurm" else len(os.sched_getaffinity(0)))
     scores = drive(config, root, args.executor, cpus, call)
+    page = write_report(root, config)
+    note(f"the page to look at: {page}")
     if args.json:
-        emit_json({"run": str(root), "scores": scores})
+        emit_json({"run": str(root), "scores": scores, "report": str(page)})
     return 0
 
 

@@ -9,18 +9,16 @@ docs/report.md says how to read it.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fairseq_xling.cli.iterate import load
 from fairseq_xling.cli.output import emit
+from fairseq_xling.cli.pages import REPORT, open_run, write_page
 from fairseq_xling.errors import ConfigError
-from fairseq_xling.files import atomic_write, read_bytes
 
 if TYPE_CHECKING:
-    from fairseq_xling.report.reading import Planned, Run
-
-REPORT = "report.html"
+    from fairseq_xling.report.reading import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,69 +30,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    emit(str(write_report(args.run_dir, args.other, args.output)))
-    return 0
-
-
-def write_report(root: str | Path, other: str | Path | None = None, output: str | Path | None = None) -> Path:
-    """The page of one run, or of two side by side; returns where it is."""
     from fairseq_xling.report.comparison import comparison_page
     from fairseq_xling.report.page import run_page
 
-    first = open_run(root)
-    second = open_run(other) if other else None
-    name = f"report-against-{second.name}.html" if second else REPORT
-    place = Path(output) if output else first.root / name
-    page = comparison_page(first, second) if second else run_page(first)
-    with atomic_write(place) as stream:
-        stream.write(page)
-    return place
-
-
-def open_run(root: str | Path) -> Run:
-    """The run with what it was to become, as far as its configuration still says so."""
-    from fairseq_xling.report.reading import read_run
-
-    place = Path(root).resolve()
-    if not place.is_dir():
-        raise ConfigError(f"{root} is not a directory. Name a run directory, as given to iterate --run-dir")
-    config = _config(place)
-    notes: list[str] = []
-    planned: list[Planned] = []
-    if config:
-        try:
-            planned = plan_of(place)
-        except (
-            ConfigError
-        ) as fault:  # of a run that was moved here without its texts, say: it can be shown all the same
-            notes.append(f"What is still missing cannot be said, because the configuration does not hold here: {fault}")
+    first = planned_run(Path(args.run_dir))
+    if args.other:
+        second = planned_run(Path(args.other))
+        name, page = f"report-against-{second.name}.html", comparison_page(first, second)
     else:
-        notes.append("There is no config.yaml: languages, texts and what is still missing are not known.")
-    return read_run(place, config, planned, notes)
+        name, page = REPORT, run_page(first)
+    place = Path(args.output) if args.output else Path(args.run_dir) / name
+    emit(str(write_page(place, page)))
+    return 0
 
 
-def _config(root: Path) -> Mapping[str, Any]:
-    import yaml
-
-    place = root / "config.yaml"
-    if not place.is_file():
-        return {}
+def planned_run(root: Path) -> Run:
+    """A run as its directory says; of one that was moved, or is damaged, what can be shown is shown."""
+    if not root.is_dir():
+        raise ConfigError(f"{root} is not a directory. Name a run directory, as given to iterate --run-dir")
+    if not (root / "config.yaml").is_file():
+        return open_run(root, None, ["There is no config.yaml: texts and what is still missing are not known."])
     try:
-        values = yaml.safe_load(read_bytes(place))
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{place} is not YAML: {fault}") from fault
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{place} must be a mapping of options. Is it a run's config.yaml?")
-    return values
-
-
-def plan_of(root: Path) -> list[Planned]:
-    """The stages that the run's configuration asks for."""
-    from fairseq_xling.cli.iterate import load
-    from fairseq_xling.report.reading import Planned
-    from fairseq_xling.rounds.criss import plan_criss
-
-    return [
-        Planned(stage.name, stage.kind, stage.resources.nodes, stage.resources.cpus, stage.resources.gpus)
-        for stage in plan_criss(load(None, root))
-    ]
+        return open_run(root, load(None, root, "ignored"))
+    except ConfigError as fault:
+        return open_run(
+            root, None, [f"What is still missing is not known, because the configuration is wrong: {fault}"]
+        )

@@ -78,7 +78,8 @@ def _rounds(one: Run, other: Run, scores: tuple[Scores, Scores]) -> Html:
 def _difference(name: str, one: float | None, other: float | None) -> Html:
     if one is None or other is None:
         return element("td", "\u2013")
-    return element("td", shown(name, other - one, signed=True), class_="changed")
+    said = shown(name, other - one, signed=True)
+    return element("td", said, class_="changed" if said.strip("0.") else None)
 
 
 def _charts(scores: tuple[Scores, Scores]) -> Iterator[Html]:

@@ -91,8 +91,8 @@ def _words(run: Run, total: float) -> Iterator[Html]:
         cost.append(f"{number(processors, 2)} processor-hours")
     if accelerators:
         cost.append(f"{number(accelerators, 2)} GPU-hours")
-    where = f"On {', '.join(hosts)}" if len(hosts) <= 8 else f"On {len(hosts)} machines"
-    yield element("p", f"{where}{': ' + ', '.join(cost) if cost else ''}. What was cut short or failed is not in it.")
+    where = f"Machines: {', '.join(hosts) if len(hosts) <= 8 else len(hosts)}"
+    yield element("p", f"{'; '.join([where, *cost])}. Attempts that failed or were cut short are not counted.")
 
 
 def hours(run: Run) -> tuple[float | None, float]:

@@ -12,7 +12,7 @@ Across = Callable[[float], float]
 
 WIDE, HIGH = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 10, 10, 32
-BARS_WIDE, BARS_HIGH = 240, 118
+BARS_WIDE, BARS_HIGH = 240, 104
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _legend(lines: Sequence[Line], axes: Axes) -> Html:
 
 def histogram(figure: Bars, low: float, high: float) -> Html:
     """Bars over `low` to `high`, right pairs at the bottom and wrong ones on them; the cut; the candidates below."""
-    floor, top, left, right = BARS_HIGH - 34.0, 6.0, 4.0, BARS_WIDE - 4.0
+    floor, top, left, right = BARS_HIGH - 32.0, 6.0, 4.0, BARS_WIDE - 4.0
     most = max((one + other for *_, one, other in figure.bars), default=0) or 1
 
     def across(x: float) -> float:
@@ -122,8 +122,11 @@ def histogram(figure: Bars, low: float, high: float) -> Html:
                 parts.append(_bar((x, y, wide, tall), look))
         if one + other:
             parts.append(_hover((x, top, wide, floor - top), figure, (begin, end, one, other)))
-    parts += [*_candidates(figure.quantiles, floor + 8, across), *_cut(figure.cut, across, top, floor)]
-    parts += [_label(left, BARS_HIGH - 3, short(low), "start"), _label(right, BARS_HIGH - 3, short(high), "end")]
+    parts += _candidates(figure.quantiles, floor + 9, across)
+    if figure.cut is not None:
+        place = f"{across(figure.cut):.1f}"
+        parts.append(element("line", x1=place, x2=place, y1=top - 4, y2=floor + 15, class_="cut"))
+    parts += [_label(left, BARS_HIGH - 3, f"{low:.3f}", "start"), _label(right, BARS_HIGH - 3, f"{high:.3f}", "end")]
     said = f"{figure.title}: margins from {short(low)} to {short(high)}, at most {count(most)} pairs in a bar"
     return element("svg", *parts, viewBox=f"0 0 {BARS_WIDE} {BARS_HIGH}", class_="bars", role="img", aria_label=said)
 
@@ -152,15 +155,6 @@ def _candidates(quantiles: Sequence[float], y: float, across: Across) -> list[Ht
         _bar((first, y - 3, max(third - first, 1.0), 6), "box"),
         element("line", x1=f"{middle:.1f}", x2=f"{middle:.1f}", y1=y - 3, y2=y + 3, style="stroke:var(--card)"),
     ]
-
-
-def _cut(cut: float | None, across: Across, top: float, floor: float) -> list[Html]:
-    if cut is None:
-        return []
-    x = across(cut)
-    side = "start" if x < BARS_WIDE / 2 else "end"
-    line = element("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=top - 4, y2=floor + 14, class_="cut")
-    return [line, _label(x + (3 if side == "start" else -3), floor + 22, f"cut {cut:.4f}", side, "cut")]
 
 
 def ticks(low: float, high: float, most: int = 5, whole: bool = False) -> list[float]:

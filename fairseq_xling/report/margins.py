@@ -41,7 +41,7 @@ def _counts(run: Run, found: Everything) -> Iterator[Html]:
         for pairs in found.values():
             row += _cells(pairs.get(pair), judged)
         rows.append(row)
-    total: list[object] = ["all"]
+    total: list[object] = ["all together"]
     for pairs in found.values():
         mined_here = list(pairs.values())
         everything = sum(one.count for one in mined_here)
@@ -94,31 +94,28 @@ def _filters(run: Run) -> Iterator[Html]:
 
 def _key(found: Everything) -> Iterator[Html]:
     judged = any(one.right is not None for pairs in found.values() for one in pairs.values())
-    everyone = "the grey box below spans the middle half of all mutual nearest pairs, its line 5 to 95 %"
     yield element(
-        "p", "Bars count the mined pairs by margin; the upright line is the cut, the margin of the last pair kept; "
-        f"{everyone}. Where the box lies left of the cut, more could be mined at a price in precision. All pairs of a "
-        "round share one axis.",
-    )  # fmt: skip
+        "p",
+        "Bars count the mined pairs by margin. The upright line is the cut: the margin of the last pair kept. The grey "
+        "box spans the middle half of all mutual nearest pairs, its line 5 to 95 %; what lies left of the cut was left "
+        "out. Trusted without gold: how many pairs mining's own estimate would keep.",
+    )
     yield legend([("right", "right"), ("wrong", "wrong")] if judged else [("base", "mined, not judged")])
 
 
 def _histograms(number: int, pairs: Mapping[Pair, Mined], is_last: bool) -> Html:
-    shown = [one for one in pairs.values() if one.bins]
-    values = [edge for one in shown for step in one.bins for edge in (step.low, step.high)]
-    values += [value for one in shown for value in one.quantiles.values()]
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    figures = [_figure(one, low, high) for one in pairs.values()]
+    figures = [_figure(one) for one in pairs.values()]
     return folded(f"Round {number}", element("div", *figures, class_="grid bars"), open_=is_last)
 
 
-def _figure(one: Mined, low: float, high: float) -> Html:
+def _figure(one: Mined) -> Html:
     said = f" {count(one.count)} pairs"
     if one.right is not None and one.count:
         said += f", {100 * one.right / one.count:.1f} % right"
+    more = [f"cut {one.cut:.4f}"] if one.cut is not None else []
     if one.suggested is not None:
-        said += f"; {count(one.suggested)} trusted without gold"
-    title = element("figcaption", element("b", str(one.pair)), said)
+        more.append(f"{count(one.suggested)} trusted without gold")
+    title = element("figcaption", element("b", str(one.pair)), said, element("br"), " · ".join(more))
     if not one.bins:
         return element("figure", title, element("p", "No pair passed the cut.", class_="soft"))
     judged = one.right is not None
@@ -129,4 +126,5 @@ def _figure(one: Mined, low: float, high: float) -> Html:
     ]  # fmt: skip
     quantiles = [value for _, value in sorted(one.quantiles.items())]
     figure = Bars(f"{one.pair}, round {one.round}", bars, judged, one.cut, quantiles)
-    return element("figure", title, histogram(figure, low, high))
+    edges = [*quantiles, one.bins[0].low, one.bins[-1].high]
+    return element("figure", title, histogram(figure, min(edges), max(edges)))

@@ -23,7 +23,7 @@ def translation_section(run: Run, scores: Scores) -> Html:
 
 def _maps(run: Run, scores: Scores, name: str, said: str) -> Iterator[Html]:
     baseline = {"tatoeba.accuracy": "surface.accuracy", "bleu": "copy.bleu"}[name]
-    title = {"tatoeba.accuracy": "Baseline: character n-grams, no model", "bleu": "Baseline: the source itself"}[name]
+    title = {"tatoeba.accuracy": "Baseline: character n-grams", "bleu": "Baseline: the source itself"}[name]
     for split in scores.splits(name):
         rounds = scores.rounds(name, split)
         beside = scores.rounds(baseline, split)[-1:]

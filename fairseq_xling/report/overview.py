@@ -27,8 +27,9 @@ def header(run: Run, scores: Scores) -> Html:
     facts = element(
         "dl", *(together(element("dt", name), element("dd", said)) for name, said in _facts(run)), class_="facts"
     )
+    lead = element("div", element("p", AID), facts, class_="lead")
     return element(
-        "header", element("h1", f"Run {run.name}"), element("p", AID), facts, *_unfinished(run),
+        "header", element("h1", f"Run {run.name}"), lead, *_unfinished(run),
         *(element("p", note, class_="warn") for note in run.notes), _tiles(run, scores),
     )  # fmt: skip
 
@@ -38,7 +39,7 @@ def _facts(run: Run) -> Iterator[tuple[str, object]]:
     if run.languages:
         yield "languages", f"{len(run.languages)}: {', '.join(run.languages)}"
     if run.pairs:
-        yield "pairs", f"{len(run.pairs)} of languages mined"
+        yield "language pairs", f"{len(run.pairs)} mined"
     planned = config.get("rounds")
     yield "rounds", f"{trained(run)} trained" + (f" of {planned}" if planned is not None else "")
     yield "start", start_of(config)
@@ -111,11 +112,9 @@ def _tiles(run: Run, scores: Scores) -> Html | None:
             figure = shown(name, last[1]) + unit
             before = f"round {first[0]}: {shown(name, first[1])}{unit}" if len(means) > 1 else f"round {last[0]}"
             base = scores.baseline(name, split)
-            beside = f" · baseline: {shown(name, base)}{unit}" if base is not None else ""
-            tiles.append(
-                element("div", element("span", said.title), element("b", figure), element("span", before + beside),
-                        class_="tile")
-            )  # fmt: skip
+            beside = f"baseline: {shown(name, base)}{unit}" if base is not None else ""
+            words = [element("span", text) for text in (before, beside) if text]
+            tiles.append(element("div", element("span", said.title), element("b", figure), *words, class_="tile"))
     return element("div", *tiles, class_="tiles") if tiles else None
 
 

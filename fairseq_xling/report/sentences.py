@@ -25,11 +25,17 @@ def samples_section(run: Run) -> Html:
 
 def _round(run: Run, number: int, is_last: bool) -> Iterator[Html]:
     found, missing = samples(run, number)
-    if found or missing:
-        yield element("h3", f"Round {number}")
-    yield from (element("p", f"No samples with {reason}", class_="warn") for reason in missing)
-    for place, (pair, some) in enumerate(found.items()):
-        yield folded(str(pair), _table(pair.source, pair.target, some), open_=is_last and place == 0)
+    notes = [element("p", f"No samples with {reason}", class_="warn") for reason in missing]
+    pairs = [
+        folded(str(pair), _table(pair.source, pair.target, some), open_=place == 0)
+        for place, (pair, some) in enumerate(found.items())
+    ]
+    if notes or pairs:
+        yield folded(f"Round {number}", *notes, element("div", *pairs, class_="inner"), open_=is_last)
+
+
+def _said(code: str, sentence: str) -> Html:
+    return element("div", element("small", code), corpus_text(sentence), class_="said")
 
 
 def _table(source: str, target: str, some: Sequence[Sample]) -> Html:
@@ -42,7 +48,7 @@ def _table(source: str, target: str, some: Sequence[Sample]) -> Html:
         mark = {None: "\u2013", True: element("span", "✓ yes", class_="mark yes")}.get(
             sample.right, element("span", "✗ no", class_="mark no")
         )
-        text = together(corpus_text(sample.source), corpus_text(sample.target))
+        text = together(_said(source, sample.source), _said(target, sample.target))
         place = together(sample.place, element("small", f"no. {count(sample.rank)}"))
         rows.append(
             element("tr", element("th", place, scope="row"), element("td", f"{sample.margin:.4f}"),

@@ -19,7 +19,9 @@ html{-webkit-text-size-adjust:100%;scroll-padding-top:3rem}
 body{margin:0;background:var(--ground);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 header,main,footer{max-width:76rem;margin:0 auto;padding:0 1rem}
-header{padding-top:1.5rem}footer{padding:1rem 1rem 3rem;color:var(--soft);font-size:.85rem}
+header{padding-top:1.5rem}
+.lead{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:.5rem 3rem}
+footer{padding:1rem 1rem 3rem;color:var(--soft);font-size:.85rem}
 h1{font-size:1.65rem;line-height:1.2;margin:0 0 .3rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;margin:0 0 .4rem}h3{font-size:1rem;margin:1.2rem 0 .4rem}
 p{margin:.4rem 0 .8rem;max-width:50rem}.soft,.quiet,figcaption,caption{color:var(--soft)}
@@ -35,7 +37,7 @@ dl.facts dt{color:var(--soft)}dl.facts dd{margin:0;overflow-wrap:anywhere;min-wi
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.5rem,1fr));gap:.8rem;margin:1rem 0}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.7rem .9rem}
 .tile b{display:block;font-size:1.7rem;line-height:1.2;font-weight:650}
-.tile span{display:block;font-size:.83rem;color:var(--soft)}
+.tile span{display:block;font-size:.83rem;color:var(--soft);line-height:1.35}
 .scroll{overflow-x:auto;max-width:100%;-webkit-overflow-scrolling:touch}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-size:.85rem;padding-bottom:.3rem}
@@ -54,7 +56,7 @@ figcaption b{color:var(--ink)}
 svg{display:block;width:100%;height:auto;overflow:visible}svg.chart{max-width:30rem}svg.bars{max-width:20rem}
 svg text{fill:var(--soft);font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 svg .tick{stroke:var(--grid)}svg .axis{stroke:var(--line)}svg .cut{stroke:var(--cut)}
-svg text.cut{fill:var(--ink);stroke:none}
+
 svg .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .one{--c:var(--one)}.two{--c:var(--two)}.base{--c:var(--base)}svg .dash{stroke-dasharray:5 4}
 svg .line,.swatch{stroke:var(--c)}svg .dot{fill:var(--c);stroke:var(--card);stroke-width:1}
@@ -83,7 +85,10 @@ table.map td.none{background:var(--grid);color:var(--soft)}
 details{margin:.6rem 0}summary{cursor:pointer;font-weight:600;padding:.25rem 0}
 details>summary+*{margin-top:.4rem}
 table.samples td{vertical-align:top}
-table.samples bdi{display:block;margin-bottom:.2rem;overflow-wrap:anywhere;max-width:100%}
+.said{display:flex;gap:.7rem;margin-bottom:.2rem}.said small{color:var(--soft);min-width:2.2rem;padding-top:.1rem}
+.said bdi{flex:1;min-width:0;overflow-wrap:anywhere}table.samples th small{min-width:0}
+table.samples th[scope=row]{vertical-align:top}
+.inner{border-left:2px solid var(--grid);padding-left:.8rem}.inner details{margin:.15rem 0}
 table.samples td.wrap{width:100%;min-width:16rem;max-width:none;text-align:left}
 .mark{font-weight:600}.mark.no{color:var(--two)}.mark.yes{color:var(--one)}
 .share{display:inline-block;height:.7rem;background:var(--one);border-radius:2px;vertical-align:-.05rem;min-width:1px}
@@ -93,9 +98,14 @@ font-size:.82rem;margin:.5rem 0}
 code{font-size:.85em;overflow-wrap:anywhere}td code{white-space:normal}
 td.changed{background:color-mix(in srgb,var(--one) 12%,transparent)}
 @media (max-width:40rem){body{font-size:15px}header,main,footer{padding-left:.6rem;padding-right:.6rem}
-section{padding:.8rem .75rem;border-radius:8px}dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.4rem}
-.tiles{grid-template-columns:1fr 1fr;gap:.5rem}.tile b{font-size:1.35rem}
-table.map td{width:2.35rem;min-width:2.35rem}th,td{padding:.28rem .4rem}}
+section{padding:.8rem .75rem;border-radius:8px}.tiles{grid-template-columns:1fr 1fr;gap:.5rem}.tile b{font-size:1.35rem}
+th,td{padding:.28rem .4rem}table.map td{width:2.35rem;min-width:2.35rem}
+th[scope=row] small{display:none}.samples th[scope=row] small{display:inline;margin-left:.4rem}
+tbody th[scope=row]{white-space:normal;max-width:7.5rem;position:sticky;left:0;background:var(--card);z-index:1}
+table.samples,.samples tbody{display:block}.samples thead{display:none}
+.samples tr{display:grid;grid-template-columns:1fr auto auto;border-bottom:1px solid var(--grid)}
+.samples th,.samples td{border:0}.samples td.wrap,table.samples td.wrap{grid-column:1/-1;min-width:0}
+.inner{padding-left:.4rem}thead th.left{white-space:normal}}
 @media print{nav{display:none}body{background:#fff;font-size:11px}section,.tile{border:0;padding:0;background:none}
 header,main,footer{max-width:none}
 table.map td,.ramp i,.share,ul.legend i{print-color-adjust:exact;-webkit-print-color-adjust:exact}

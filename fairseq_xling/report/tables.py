@@ -81,9 +81,9 @@ def table(
     header: Sequence[object], rows: Sequence[Sequence[object]], caption: str | None = None, total: bool = False
 ) -> Html:
     """The first cell of a row is its name; cells that are elements already stay; `total` sets the last row off."""
-    head = element(
-        "tr", *(element("th", cell, scope="col", class_=None if i else "left") for i, cell in enumerate(header))
-    )
+    left = {i for i, cell in enumerate(rows[0] if rows else ()) if not i or str(cell).startswith('<td class="left')}
+    names = (element("th", cell, scope="col", class_="left" if i in left else None) for i, cell in enumerate(header))
+    head = element("tr", *names)
     body = []
     for place, (name, *cells) in enumerate(rows):
         done = [cell if isinstance(cell, Html) and cell.startswith("<td") else element("td", cell) for cell in cells]
