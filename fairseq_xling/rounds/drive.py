@@ -158,7 +158,7 @@ def perform_run(root: Path, config: RoundsConfig, call: Call, label: str) -> int
     def perform(name: str, key: str, cpus: int) -> Outcome:
         stage = stages.get(name)
         if stage is None or stage.key(list(run.input_hashes(stage).values())) != key:
-            return Outcome(name, 1, f"{name}: the configuration or an input has changed since its job was submitted")
+            return Outcome(name, 1, f"{name}: configuration, input or program have changed since its job was submitted")
         run.forget(name)
         if run.is_finished(stage, key):
             return Outcome(name, 0)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fairseq_xling.files import atomic_write
-from fairseq_xling.rounds.perform import Outcome, die_with_parent
+from fairseq_xling.rounds.perform import Outcome, die_with_parent, last_lines
 from fairseq_xling.rounds.state import slug
 
 JOBS, ENDED, SUBMITIT = ".jobs", "ended", "submitit"
@@ -78,6 +78,10 @@ class Jobs:
     def output(self, job: Job) -> Path:
         """What the job printed, where that is no stage's."""
         return self.submitit / f"{job.id}_0_log.out"
+
+    def remarks(self, job: Job) -> list[str]:
+        """What SLURM itself has said there last, as when it ended the job for its memory."""
+        return [line for line in last_lines(self.output(job), 20) if line.startswith(("slurmstepd", "srun: "))][-3:]
 
     # ---- what a job tells its driver
 

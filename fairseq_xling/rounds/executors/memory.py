@@ -8,7 +8,8 @@ from fairseq_xling.rounds.perform import Outcome
 
 # The kernel's kill, seen by the parent or by a shell between.
 _KILLED = (-9, 137)
-_WORDS = re.compile(r"OUT_OF_MEMORY|MemoryError|[Cc]an(?:no|')t allocate memory|Unable to allocate|oom[-_ ]?kill", re.I)
+_SAID = ("exceeded (?:job )?memory limit", "OUT_OF_MEMORY", "MemoryError", "can(?:no|')t allocate memory")
+_WORDS = re.compile("|".join([*_SAID, "unable to allocate", "oom[-_ ]?kill"]), re.IGNORECASE)
 _UNITS = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2, "": 1}
 
 

@@ -119,6 +119,7 @@ class SlurmExecutor:
         if not queue.cancel(ids):
             return [f"{_named(job)} may still run. End it: scancel {job.id}" for job in live]
         for job in live:
+            self._tell("cancelled", "", _named(job))
             self._jobs.remove(job)
         self._live.clear()
         return []
@@ -245,7 +246,7 @@ class SlurmExecutor:
             "UNKNOWN": "SLURM does not know it any more, and it has left nothing",
         }.get(state, "")
         log = self._run.log(stage.name)
-        lines = last_lines(log) or last_lines(self._jobs.output(job))
+        lines = [*last_lines(log), *self._jobs.remarks(job)]
         said = f"{stage.name}: {_named(job)} ended with {state}{': ' + why if why else ''}"
         places = f"log: {log}; the job's output: {self._jobs.output(job)}"
         return Outcome(stage.name, 1, f"{said} ({places}): {' | '.join(lines)}")
