@@ -31,9 +31,7 @@ def hard_negatives(path: str | os.PathLike[str], target: FairseqDataset, count: 
     rows = len(target)
     most = int(max(found.source_ids.max(initial=-1), found.target_ids.max(initial=-1)))
     if most >= rows:
-        raise CorpusError(
-            f"{path} names line {most}, but the pair has {rows} lines. Mine what is trained on."
-        )
+        raise CorpusError(f"{path} names line {most}, but the pair has {rows} lines. Mine what is trained on.")
     texts = [tuple(target[row].tolist()) for row in range(rows)]
     if len(set(texts)) <= count:
         raise CorpusError(

@@ -34,6 +34,8 @@ class Shard:
     """fairseq's --dataset-impl; "raw" reads text."""
     pieces: Pieces | None = None
     pad_to_multiple: int = 1
+    owner: str = "criss"
+    """Whose options, --OWNER-pairs and --OWNER-eval-pairs, name the pairs."""
     _sides: dict[str, FairseqDataset] = field(default_factory=dict)
 
     def directions(self, split: str, wanted: Sequence[Pair], combine: bool = False) -> dict[Pair, LanguagePairDataset]:
@@ -91,7 +93,7 @@ class Shard:
         return found[0] if len(found) == 1 else ConcatDataset(found)
 
     def _read(self, path: str) -> FairseqDataset:
-        empty = CorpusError(f"{path} has no sentences. Make it again, or leave the pair out of --criss-pairs.")
+        empty = CorpusError(f"{path} has no sentences. Make it again, or leave the pair out of --{self.owner}-pairs.")
         if self.impl == "raw":
             sentences = [encode_line(line, self.tokens.dictionary, self.pieces) for line in read_lines(path)]
             if not sentences:
@@ -132,7 +134,7 @@ class Shard:
         where = f"{self.folder} has no {split} data for {', '.join(pairs)}: neither {names[0]} nor {names[1]} is there"
         if self.impl != "raw" and any(os.path.isfile(os.path.join(self.folder, n.removesuffix(".bin"))) for n in names):
             return f"{where}, but text of that name is. Binarise it, or say --dataset-impl raw."
-        option = "--criss-pairs" if split == "train" else "--criss-eval-pairs"
+        option = f"--{self.owner}-pairs" if split == "train" else f"--{self.owner}-eval-pairs"
         return f"{where}. Binarise it (fairseq-preprocess, fairseq-xling prepare), or leave it out of {option}."
 
 

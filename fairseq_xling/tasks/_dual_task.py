@@ -75,7 +75,7 @@ class DualTask(FairseqTask):
         folder = folders[(epoch - 1) % len(folders)] if split == self.cfg.train_subset else folders[0]
         if self._pieces is None and self.cfg.dual_sentencepiece:
             self._pieces = load_pieces(self.cfg.dual_sentencepiece)
-        return Shard(folder, self.tokens, self.cfg.dataset_impl, self._pieces)
+        return Shard(folder, self.tokens, self.cfg.dataset_impl, self._pieces, owner="dual")
 
     def sides(self, shard: Shard, split: str, pair: Pair) -> list[FairseqDataset]:
         """Both sides as the tower reads them; raises CorpusError unless they are in step."""

@@ -225,6 +225,15 @@ def _links(values: list[Any], languages: Languages) -> Rule:
     return _on_both(lambda text: not any(mark in text.lower() for mark in ("@", "http://", "https://", "www.")))
 
 
+def _missing(values: list[Any], languages: Languages) -> Rule:
+    return _on_both(lambda text: "N/A" not in text)
+
+
+def _shorter(values: list[Any], languages: Languages) -> Rule:
+    most = int(values[0])
+    return Rule(None, lambda source, target: min(_words(source), _words(target)) <= most)
+
+
 def _repeats(values: list[Any], languages: Languages) -> Rule:
     seen = set[tuple[str, ...]]()
 
@@ -287,6 +296,10 @@ KINDS: dict[str, Kind] = {
         (Argument("share", 0, 1, default=0),),
     ),
     "links": Kind("no side holds an @ or a web address", _links),
+    "missing": Kind("no side holds `N/A`", _missing),
+    "shorter": Kind(
+        "the shorter side has at most MOST (64) words", _shorter, (Argument("most", 1, default=64, whole=True),)
+    ),
     "repeats": Kind("this pair (or single line) did not reach this filter before", _repeats),
     "repeated-lines": Kind("neither side came in a pair (or line) that this filter kept before", _repeated_lines),
     "language": Kind("both sides are in their languages, says the identifier", _language),
