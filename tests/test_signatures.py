@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_xling import __version__
-from fairseq_xling.signatures import joined, parse_signature, signature
+from fairseq_xling.signatures import joined, parse_signature, shared, signature
 
 names = st.text(string.ascii_lowercase, min_size=1, max_size=8).filter(lambda name: name != "xling")
 
@@ -43,3 +43,11 @@ def test_joined_signatures_name_the_version_once() -> None:
     assert joined(signature(encoder="surface"), signature(margin="ratio", k=4)) == signature(
         encoder="surface", margin="ratio", k=4
     )
+
+
+def test_a_mean_shares_what_its_numbers_agree_on() -> None:
+    one, two = signature(pair="aa-bb", k=4, case="a|b"), signature(pair="aa-cc", k=4, case="a|b", more=1)
+    assert parse_signature(shared([one, two])) == {
+        "pair": "various", "k": "4", "case": "a|b", "more": "various", "xling": __version__,
+    }  # fmt: skip
+    assert shared([one]) == shared([one, one]) == one

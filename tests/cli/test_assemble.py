@@ -69,3 +69,16 @@ def test_a_foreign_directory_is_not_overwritten(folder, capsys):
     assert run() == 2
     assert "is in the way" in capsys.readouterr().err
     assert (folder / "out" / "thesis.tex").exists()
+
+
+def test_no_pair_left_may_be_allowed(tmp_path, capsys):
+    (tmp_path / "s").write_text("one\n")
+    (tmp_path / "t").write_text("eins\n")
+    (tmp_path / "p.tsv").write_text("")
+    words = f"assemble --pairs {tmp_path}/p.tsv --source-text {tmp_path}/s --target-text {tmp_path}/t"
+    words += f" --source-lang en --target-lang de --output {tmp_path}/d"
+    assert main(words.split()) == 2
+    assert "no pair is left to train on" in capsys.readouterr().err
+    assert main([*words.split(), "--allow-empty"]) == 0
+    assert (tmp_path / "d" / "train.en-de.en").read_text() == ""
+    assert (tmp_path / "d" / "train.pairs.tsv").read_text() == ""

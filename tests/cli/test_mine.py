@@ -135,3 +135,16 @@ def test_help_reads_like_a_manual_page():
         assert option in text
     assert "(default: 4)" in text
     assert max(map(len, text.splitlines())) <= 125
+
+
+def test_ids_are_written_where_texts_only_serve_to_unify(sides):
+    folder, x, y = sides
+    (folder / "x.txt").write_text("".join(f"source\t{i // 2}\n" for i in range(60)))  # a TAB would not fit a TSV
+    common = ("--source", folder / "x.npy", "--target", folder / "y.npy")
+    texts = ("--source-text", folder / "x.txt", "--target-text", folder / "y.txt", "--unify", "--ids")
+    assert run("mine", *common, *texts, "--output", folder / "unified.tsv") == 0
+    rows = [line.split("\t") for line in (folder / "unified.tsv").read_text().splitlines()]
+    sources = [int(source) for _, source, target in rows if int(target) < 60]
+    assert sources
+    assert all(source % 2 == 0 for source in sources)  # the first of each two equal lines
+    assert run("mine", *common, *texts[:-1], "--output", folder / "texts.tsv") == 2

@@ -72,3 +72,30 @@ def test_faults_are_one_line(folder, capsys, options, message):
     assert message in captured.err
     assert not (folder / "data").exists()
     assert [path.name for path in folder.iterdir() if path.name.endswith(".tmp")] == []
+
+
+def test_without_validation_every_line_is_trained_on(folder):
+    data = prepare(folder / "t", "--validation", "0")
+    assert not list((data / "aa").glob("valid*"))
+    assert read_manifest(data / "manifest.json").counts["texts"]["aa"]["sentences"] == {"train": 40}
+
+
+def test_pairs_without_a_sentence_can_be_left_out(folder, capsys):
+    for name in ("train.aa-bb", "valid.bb-cc"):
+        for code in name.partition(".")[2].split("-"):
+            (folder / "t" / "pairs" / f"{name}.{code}").write_text("")
+    data = prepare(folder / "t", "--skip-empty")
+    err = capsys.readouterr().err
+    assert "so left out: " in err
+    assert not list(data.glob("*.aa-bb.*"))  # nothing to train on, so nothing to validate either
+    assert not list(data.glob("valid.bb-cc.*"))
+    assert (data / "train.bb-cc.bb.bin").is_file()
+    assert (data / "valid.aa-cc.aa.bin").is_file()
+
+
+def test_no_pair_with_a_sentence_at_all(folder, capsys):
+    for path in (folder / "t" / "pairs").glob("train.*"):
+        path.write_text("")
+    words = ["prepare", "--langs", "aa,bb,cc", "--pairs", "t/pairs", "--skip-empty", "--output", "d"]
+    assert main(words) == 2
+    assert "none of the 9 files of pairs has a sentence" in capsys.readouterr().err

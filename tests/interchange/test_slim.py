@@ -1,0 +1,54 @@
+"""A slim model is the same model: weights, languages and outputs; equal weights give equal bytes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from references.written_model import WrittenModel, write_checkpoint
+
+from fairseq_xling.encoders.opening import ModelChoice, open_model
+from fairseq_xling.files import read_manifest, sha256_file
+from fairseq_xling.interchange.slim import slim_folder
+from fairseq_xling.models._checkpoints import weights_hash
+
+
+def choice(model: WrittenModel, checkpoint=None) -> ModelChoice:
+    files = (str(model.data / name) for name in ("dict.txt", "spm.model"))
+    return ModelChoice(str(checkpoint or model.checkpoint), *files)
+
+
+def test_everything_it_takes_to_use_the_model(written_model: WrittenModel, tmp_path) -> None:
+    manifest = slim_folder(choice(written_model), str(tmp_path / "slim"))
+    assert sorted(manifest.outputs) == ["dict.txt", "model.pt", "spm.model"]
+    assert read_manifest(tmp_path / "slim" / "manifest.json") == manifest
+    original = open_model(choice(written_model))
+    slim = open_model(ModelChoice(str(tmp_path / "slim" / "model.pt")))
+    assert weights_hash(slim.model) == weights_hash(original.model) == manifest.counts["weights"]
+    assert slim.tokens.languages == original.tokens.languages
+    assert list(slim.tokens.dictionary.symbols) == list(original.tokens.dictionary.symbols)
+
+
+def test_no_optimizer_no_paths(written_model: WrittenModel, tmp_path) -> None:
+    slim_folder(choice(written_model), str(tmp_path / "slim"))
+    state = torch.load(tmp_path / "slim" / "model.pt", weights_only=True)
+    assert "last_optimizer_state" not in state
+    assert str(written_model.data) not in repr(state["cfg"])
+
+
+@pytest.mark.parametrize("style", ["none", "suffix"])
+def test_equal_weights_equal_bytes(written_model: WrittenModel, tmp_path, style: str) -> None:
+    """Whatever else the checkpoint says, and wherever it lies."""
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    one = write_checkpoint(tmp_path / "one.pt", written_model.data, style)
+    two = write_checkpoint(tmp_path / "far" / "away" / "two.pt", written_model.data, style, lr=[0.5])
+    for number, path in enumerate((one, two)):
+        slim_folder(choice(written_model, path), str(tmp_path / f"slim{number}"))
+    assert sha256_file(tmp_path / "slim0" / "model.pt") == sha256_file(tmp_path / "slim1" / "model.pt")
+    again = open_model(ModelChoice(str(tmp_path / "slim0" / "model.pt")))
+    assert again.tokens.source_style == style
+
+
+def test_slim_of_slim_is_the_same(written_model: WrittenModel, tmp_path) -> None:
+    slim_folder(choice(written_model), str(tmp_path / "a"))
+    slim_folder(ModelChoice(str(tmp_path / "a" / "model.pt")), str(tmp_path / "b"))
+    assert sha256_file(tmp_path / "a" / "model.pt") == sha256_file(tmp_path / "b" / "model.pt")
