@@ -76,9 +76,10 @@ def expected(world: Path, run: Path) -> dict[str, str]:
     return {name: undisturbed[name] for name in outputs(run)}
 
 
-def begun(world: Path, run: Path, *stages: str) -> Path:
-    """A run directory that holds some finished stages of the undisturbed run."""
-    for name in stages:
+def begun(world: Path, run: Path, without: str) -> Path:
+    """A run directory with the undisturbed run's first round but one stage; what follows is kept if that is the same."""
+    for name in ("prepare", "pretrain", "round-00", "round-01"):
         shutil.copytree(world / "local" / name, run / name)
+    shutil.rmtree(run / without)
     shutil.copy(world / "local" / "config.yaml", run / "config.yaml")
     return run

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from conftest import ROOT
@@ -181,11 +182,13 @@ class Cluster:
         daemon.kill()
         daemon.wait()
 
-    def crash(self, node: str) -> None:
-        """A power loss: the node's daemons and every process of its jobs."""
+    def crash(self, node: str) -> int:
+        """A power loss: the node's daemons and every process of its jobs; returns how many that were."""
         self.kill(node)
-        for pid in self.processes(node):
-            _kill(pid)
+        found = self.processes(node)
+        for pid in found:
+            signal_to(pid, signal.SIGKILL)
+        return len(found)
 
     def processes(self, node: str | None = None) -> list[int]:
         """Step daemons and job processes, of one node or of all."""
@@ -222,7 +225,7 @@ class Cluster:
                     daemon.kill()
                     daemon.wait()
         for pid in self.processes():
-            _kill(pid)
+            signal_to(pid, signal.SIGKILL)
 
     # ---- commands
 
@@ -267,11 +270,9 @@ def _tail(run: Path) -> str:
     return log.read_text(encoding="utf-8")[-6000:] if log.is_file() else "no log yet"
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def signal_to(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def wait_for(is_there: Callable[[], bool], seconds: float, what: str, more: Callable[[], str] = str) -> None:

@@ -31,7 +31,7 @@ def test_three_rounds(make_cluster: Callable[[bool], Cluster], world: Path, tmp_
 
 
 def test_a_failed_stage_is_explained_and_the_rest_goes_on(cluster: Cluster, world: Path, tmp_path: Path) -> None:
-    run = begun(world, tmp_path / "run", "prepare", "pretrain", "round-00", "round-01/assemble", "round-01/binarise")
+    run = begun(world, tmp_path / "run", "round-01/train")
     config = write_config(world, "faulty.yaml", 1, more="--no-such-option 3")
     job = cluster.drive(config, run)
     wait_for(lambda: cluster.state(job) == "FAILED", 90, "the driver's end")
@@ -43,7 +43,7 @@ def test_a_failed_stage_is_explained_and_the_rest_goes_on(cluster: Cluster, worl
 
 def test_a_job_that_was_ended_from_outside_is_explained(cluster: Cluster, world: Path, tmp_path: Path) -> None:
     """What squeue alone knows: the job was ended from outside and has left nothing."""
-    run = begun(world, tmp_path / "run", "prepare", "pretrain", "round-00", "round-01/assemble", "round-01/binarise")
+    run = begun(world, tmp_path / "run", "round-01/train")
     config = write_config(world, "cancelled.yaml", 1, train="cpus: 1, retries: 0")
     job = cluster.drive(config, run)
     wait_for(lambda: any((run / ".attempts").glob("round-01~train.*")), 60, "the training's start")
@@ -56,7 +56,7 @@ def test_a_job_that_was_ended_from_outside_is_explained(cluster: Cluster, world:
 
 
 def test_scancel_of_the_driver_ends_what_it_started(cluster: Cluster, world: Path, tmp_path: Path) -> None:
-    run = begun(world, tmp_path / "run", "prepare", "pretrain", "round-00", "round-01/assemble", "round-01/binarise")
+    run = begun(world, tmp_path / "run", "round-01/train")
     job = cluster.drive(write_config(world, "one.yaml", 1), run)
     wait_for(lambda: any((run / ".attempts").glob("round-01~train.*")), 60, "the training's start")
     (training,) = cluster.jobs("train")
