@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from fairseq_xling.errors import ConfigError
 
 Config = TypeVar("Config")
 _MISSING = dataclasses.MISSING
+_hints = functools.cache(typing.get_type_hints)  # the annotations are text, which is compiled every time
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -30,7 +32,7 @@ def read_config(cls: type[Config], values: Mapping[str, Any], where: str) -> Con
     if not isinstance(values, Mapping):
         raise ConfigError(f"must be a mapping of options, but is {values!r}", where)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     for key, value in values.items():
         if key not in fields:
             faults.append(unknown("option", str(key), list(fields)))

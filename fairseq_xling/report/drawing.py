@@ -112,36 +112,23 @@ def histogram(figure: Bars, low: float, high: float) -> Html:
         return left + (min(max(x, low), high) - low) / ((high - low) or 1) * (right - left)
 
     parts = [element("line", x1=left, x2=right, y1=floor, y2=floor, class_="axis")]
-    for begin, end, one, other in figure.bars:
-        x, wide = across(begin), max(across(end) - across(begin) - 0.6, 0.8)
-        y = floor
-        for height, look in ((one, "right" if figure.judged else "plain"), (other, "wrong")):
+    outlines: dict[str, list[str]] = {"right" if figure.judged else "plain": [], "wrong": []}
+    for begin, end, *heights in figure.bars:
+        x, wide, y = across(begin), max(across(end) - across(begin) - 0.6, 0.8), floor
+        for outline, height in zip(outlines.values(), heights, strict=True):
             tall = height / most * (floor - top)
             y -= tall
             if height:
-                parts.append(_bar((x, y, wide, tall), look))
-        if one + other:
-            parts.append(_hover((x, top, wide, floor - top), figure, (begin, end, one, other)))
+                outline.append(f"M{x:.1f} {y:.1f}h{wide:.1f}v{tall:.1f}h-{wide:.1f}z")
+    parts += [element("path", d="".join(outline), class_=look) for look, outline in outlines.items() if outline]
     parts += _candidates(figure.quantiles, floor + 9, across)
     if figure.cut is not None:
         place = f"{across(figure.cut):.1f}"
         parts.append(element("line", x1=place, x2=place, y1=top - 4, y2=floor + 15, class_="cut"))
     parts += [_label(left, BARS_HIGH - 3, f"{low:.3f}", "start"), _label(right, BARS_HIGH - 3, f"{high:.3f}", "end")]
-    said = f"{figure.title}: margins from {short(low)} to {short(high)}, at most {count(most)} pairs in a bar"
+    parts.append(_label(BARS_WIDE / 2, BARS_HIGH - 3, f"peak {count(most)}"))
+    said = f"{figure.title}: margins from {low:.3f} to {high:.3f}, at most {count(most)} pairs in a bar"
     return element("svg", *parts, viewBox=f"0 0 {BARS_WIDE} {BARS_HIGH}", class_="bars", role="img", aria_label=said)
-
-
-def _bar(box: tuple[float, float, float, float], look: str, *inside: Html) -> Html:
-    x, y, wide, tall = (f"{value:.1f}" for value in box)
-    return element("rect", *inside, x=x, y=y, width=wide, height=tall, class_=look)
-
-
-def _hover(box: tuple[float, float, float, float], figure: Bars, bar: tuple[float, float, int, int]) -> Html:
-    begin, end, one, other = bar
-    tail = f", {count(one)} right, {count(other)} wrong" if figure.judged else ""
-    said = element("title", f"{begin:.4f} to {end:.4f}: {count(one + other)} pairs{tail}")
-    x, y, wide, tall = (f"{value:.1f}" for value in box)
-    return element("rect", said, x=x, y=y, width=wide, height=tall, fill="transparent")
 
 
 def _candidates(quantiles: Sequence[float], y: float, across: Across) -> list[Html]:
@@ -152,7 +139,7 @@ def _candidates(quantiles: Sequence[float], y: float, across: Across) -> list[Ht
     said = element("title", "all mutual nearest pairs: 5, 25, 50, 75, 95 % " + ", ".join(map(short, quantiles)))
     return [
         element("line", said, x1=f"{low:.1f}", x2=f"{high:.1f}", y1=y, y2=y, class_="whisker"),
-        _bar((first, y - 3, max(third - first, 1.0), 6), "box"),
+        element("rect", x=f"{first:.1f}", y=y - 3, width=f"{max(third - first, 1.0):.1f}", height=6, class_="box"),
         element("line", x1=f"{middle:.1f}", x2=f"{middle:.1f}", y1=y - 3, y2=y + 3, style="stroke:var(--card)"),
     ]
 

@@ -76,6 +76,13 @@ class Assembled:
 
 def mined(run: Run, pair: Pair, round_number: int) -> Mined | None:
     """None where the stage is not finished."""
+    if (pair, round_number) not in run.memory:
+        run.memory[pair, round_number] = _mined(run, pair, round_number)
+    found: Mined | None = run.memory[pair, round_number]
+    return found
+
+
+def _mined(run: Run, pair: Pair, round_number: int) -> Mined | None:
     stage = f"round-{round_number:02d}/mine/{pair}"
     place, pairs = run.place(stage, PAIRS_MANIFEST), run.place(stage, PAIRS)
     if place is None:

@@ -57,6 +57,8 @@ class Run:
     notes: Sequence[str]
     began: str | None = None
     ended: str | None = None
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What several parts of the page ask for is read once."""
 
     @property
     def name(self) -> str:
