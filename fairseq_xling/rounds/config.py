@@ -224,12 +224,7 @@ class _Reader:
         layer = values.get("layer")
         if layer is not None:
             values["layer"] = [str(item) for item in layer] if isinstance(layer, list) else str(layer)
-        if any(value == [] for value in values.values()):
-            self.faults.append("encoding: a list must not be empty")
-            values = {}
-        section = SectionByRound(self.verbs["encoding"], values)
-        self.faults += [f"encoding: {fault}" for fault in section.faults()]
-        return section
+        return self._by_round("encoding", values)
 
     def _section(self, name: str) -> Section:
         values = self._mapping(name)
@@ -243,24 +238,26 @@ class _Reader:
             self.faults.append(f"`mining` must be a mapping of options, but is {values!r}")
             return None
         values = dict(values)
-        caps, per_pair = values.pop("max_count", None), values.pop("per_pair", None) or {}
-        section = Section(self.verbs["mining"], values)
-        self.faults += [f"mining: {fault}" for fault in section.faults()]
-        caps = tuple(caps) if isinstance(caps, list) else (caps,)
-        for cap in caps:
-            if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
-                self.faults.append(
-                    f"mining: `max_count` must be a whole number from 1, or a list of them, but has {cap!r}"
-                )
-        return MiningSection(section, caps or (None,), self._exceptions(per_pair, values, pairs, codes))
+        per_pair = values.pop("per_pair", None) or {}
+        section = self._by_round("mining", values)
+        return MiningSection(section, self._exceptions(per_pair, values, pairs, codes))
+
+    def _by_round(self, name: str, values: Mapping[str, Any]) -> SectionByRound:
+        """A section whose values may be lists; `name` is of the section and perhaps of a part of it."""
+        empty = [option for option, value in values.items() if value == []]
+        self.faults += [f"{name}: `{option}` must not be an empty list" for option in empty]
+        verb = self.verbs[name.partition(":")[0]]
+        section = SectionByRound(verb, {option: value for option, value in values.items() if option not in empty})
+        self.faults += [f"{name}: {fault}" for fault in section.faults()]
+        return section
 
     def _exceptions(
         self, given: Any, values: Any, pairs: Sequence[Pair], codes: list[str]
-    ) -> dict[Pair, Mapping[str, Any]]:
+    ) -> dict[Pair, SectionByRound]:
         if not isinstance(given, Mapping):
             self.faults.append(f"mining: `per_pair` must be a mapping {{xx-yy: {{threshold: 1.04}}}}, but is {given!r}")
             return {}
-        found: dict[Pair, Mapping[str, Any]] = {}
+        found: dict[Pair, SectionByRound] = {}
         for name, options in given.items():
             try:
                 pair = canonical([parse_pair(str(name), codes)], codes)[0]
@@ -272,9 +269,7 @@ class _Reader:
             elif not isinstance(options, Mapping):
                 self.faults.append(f"mining: per_pair: {name} must be a mapping of options, but is {options!r}")
             else:
-                faults = Section(self.verbs["mining"], {**values, **options}).faults()
-                self.faults += [f"mining: per_pair: {name}: {fault}" for fault in faults]
-                found[pair] = options
+                found[pair] = self._by_round(f"mining: per_pair: {name}", {**values, **options})
         return found
 
     def _resources(self) -> dict[str, Resources]:

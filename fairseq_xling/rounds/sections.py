@@ -35,12 +35,11 @@ class Section:
             return error.faults
         return []
 
-    def words(self, **more: Any) -> tuple[str, ...]:
+    def words(self) -> tuple[str, ...]:
         """`--name value` of every value that is set; None leaves an option at its default."""
-        given = self.values | more
         found = list[str]()
         for item in dataclasses.fields(self._cls):
-            value = given.get(item.name)
+            value = self.values.get(item.name)
             if value is None or value == item.default:
                 continue
             flag = item.metadata.get("flag", "--" + item.name.replace("_", "-"))
@@ -70,12 +69,10 @@ class SectionByRound:
 
 @dataclass(frozen=True)
 class MiningSection:
-    """How pairs are mined: the verb's options, the cap of each round, and exceptions for single pairs."""
+    """How pairs are mined, round by round, and exceptions for single pairs of languages."""
 
-    section: Section
-    caps: tuple[int | None, ...]
-    per_pair: Mapping[Pair, Mapping[str, Any]]
+    section: SectionByRound
+    per_pair: Mapping[Pair, SectionByRound]
 
     def words(self, pair: Pair, round_number: int) -> tuple[str, ...]:
-        own = {ALIASES.get(name, name): value for name, value in self.per_pair.get(pair, {}).items()}
-        return self.section.words(**({"max_count": of_round(self.caps, round_number)} | own))
+        return self.per_pair.get(pair, self.section).words(round_number)

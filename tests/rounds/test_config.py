@@ -78,7 +78,7 @@ def test_everything_wrong_is_said_at_once(read) -> None:
         "code `a[` has a space, bracket", "languages: a[: `mono`", "unknown language `xx`", "pair `aa` is not two",
         "start: `miner` must be one of model, surface", "pieces: `vocabulary`", "assembly: unknown option `nothing`",
         "encoding: unknown option `layers`", "mining: `mining_k` must be at least 1",
-        "mining: `max_count` must be a whole number from 1, or a list of them, but has 'x'",
+        "mining: `max_count` must be a whole number, but is 'x'",
         "per_pair: aa-bb: `threshold`", "per_pair: bb-cc must be a mapping", "`max_update` must not be an empty list",
         "`args` cannot be split", "`translation` must be a mapping", "unknown metric `blue` (did you mean `bleu`?)",
         "unknown split `tset`", "resources: train: `gpus` must be at least 0",

@@ -60,7 +60,8 @@ def test_a_fault_in_any_round_is_said_once() -> None:
 
 def test_caps_by_round_and_exceptions_by_pair() -> None:
     pair, other = Pair("aa", "bb"), Pair("aa", "cc")
-    mining = MiningSection(Section(MiningConfig, {"threshold": 0}), (200, 400), {pair: {"k": 8, "max_count": 7}})
+    whole = SectionByRound(MiningConfig, {"threshold": 0, "max_count": [200, 400]})
+    mining = MiningSection(whole, {pair: SectionByRound(MiningConfig, {"threshold": 0, "k": 8, "max_count": 7})})
     assert mining.words(other, 0) == ("--threshold", "0", "--max-count", "200")
     assert mining.words(other, 3) == ("--threshold", "0", "--max-count", "400")
     assert mining.words(pair, 0) == ("--mining-k", "8", "--threshold", "0", "--max-count", "7")
