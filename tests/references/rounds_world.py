@@ -77,9 +77,10 @@ def expected(world: Path, run: Path) -> dict[str, str]:
 
 
 def begun(world: Path, run: Path, without: str) -> Path:
-    """A run directory with the undisturbed run's first round but one stage; what follows is kept if that is the same."""
+    """A run directory with the undisturbed run's first round but one stage; what follows is kept if it fits."""
     for name in ("prepare", "pretrain", "round-00", "round-01"):
         shutil.copytree(world / "local" / name, run / name)
     shutil.rmtree(run / without)
+    (run / "logs").mkdir()
     shutil.copy(world / "local" / "config.yaml", run / "config.yaml")
     return run

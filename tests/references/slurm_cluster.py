@@ -16,6 +16,8 @@ from pathlib import Path
 
 from conftest import ROOT
 
+from fairseq_xling.rounds.perform import die_with_parent
+
 NODES = ("n1", "n2", "n3")
 CORE = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "mariadb-admin")
@@ -159,8 +161,9 @@ class Cluster:
     def _spawn(self, name: str, *words: str) -> None:
         with open(self.folder / f"{name}.out", "ab") as out:
             self.daemons[name] = subprocess.Popen(
-                words, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
+                words, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                preexec_fn=die_with_parent,
+            )  # fmt: skip
 
     def start_controller(self) -> None:
         self._spawn("slurmctld", "slurmctld", "-D")

@@ -10,14 +10,20 @@ import pytest
 from references.rounds_world import begun, expected, outputs, write_config
 from references.slurm_cluster import Cluster, wait_for
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.timeout(480)
 
 
-@pytest.mark.parametrize("accounting", [False, True], ids=["without-accounting", "with-accounting"])
+@pytest.mark.parametrize(
+    "accounting",
+    [
+        pytest.param(False, marks=pytest.mark.slurm, id="without-accounting"),
+        pytest.param(True, marks=pytest.mark.nightly, id="with-accounting"),
+    ],
+)
 def test_three_rounds(make_cluster: Callable[[bool], Cluster], world: Path, tmp_path: Path, accounting: bool) -> None:
     cluster, run = make_cluster(accounting), tmp_path / "run"
     job = cluster.drive(world / "three.yaml", run)
-    cluster.finish(job, run, 300)
+    cluster.finish(job, run, 400)
     assert outputs(run) == outputs(world / "local")
     assert (run / "scores.jsonl").read_bytes() == (world / "local" / "scores.jsonl").read_bytes()
     log = (run / "logs" / "driver.log").read_text(encoding="utf-8")
@@ -30,9 +36,19 @@ def test_three_rounds(make_cluster: Callable[[bool], Cluster], world: Path, tmp_
     assert cluster.jobs("") == []
 
 
+@pytest.mark.slurm
+def test_a_stage_with_accounting(make_cluster: Callable[[bool], Cluster], world: Path, tmp_path: Path) -> None:
+    cluster, run = make_cluster(True), begun(world, tmp_path / "run", "round-01/mine")
+    job = cluster.drive(write_config(world, "one.yaml", 1), run)
+    cluster.finish(job, run, 120)
+    assert outputs(run) == expected(world, run)
+    assert "COMPLETED" in cluster.call("sacct", "--noheader", "--allocations", "--format=State", f"--jobs={job}")
+
+
+@pytest.mark.slurm
 def test_a_failed_stage_is_explained_and_the_rest_goes_on(cluster: Cluster, world: Path, tmp_path: Path) -> None:
     run = begun(world, tmp_path / "run", "round-01/train")
-    config = write_config(world, "faulty.yaml", 1, more="--no-such-option 3")
+    config = write_config(world, "faulty.yaml", 1, more="--no-such-option 3", train="cpus: 1, retries: 0")
     job = cluster.drive(config, run)
     wait_for(lambda: cluster.state(job) == "FAILED", 90, "the driver's end")
     said = Path(f"{run}.log").read_text(encoding="utf-8").splitlines()[-1]
@@ -41,6 +57,7 @@ def test_a_failed_stage_is_explained_and_the_rest_goes_on(cluster: Cluster, worl
     assert "unrecognized arguments: --no-such-option 3" in said
 
 
+@pytest.mark.nightly
 def test_a_job_that_was_ended_from_outside_is_explained(cluster: Cluster, world: Path, tmp_path: Path) -> None:
     """What squeue alone knows: the job was ended from outside and has left nothing."""
     run = begun(world, tmp_path / "run", "round-01/train")
@@ -55,6 +72,7 @@ def test_a_job_that_was_ended_from_outside_is_explained(cluster: Cluster, world:
     assert f"log: {run}/logs/round-01/train.log" in said
 
 
+@pytest.mark.slurm
 def test_scancel_of_the_driver_ends_what_it_started(cluster: Cluster, world: Path, tmp_path: Path) -> None:
     run = begun(world, tmp_path / "run", "round-01/train")
     job = cluster.drive(write_config(world, "one.yaml", 1), run)
@@ -64,6 +82,3 @@ def test_scancel_of_the_driver_ends_what_it_started(cluster: Cluster, world: Pat
     wait_for(lambda: cluster.state(job) == "CANCELLED" and not cluster.jobs("train"), 30, "the end of both")
     assert cluster.state(training) == "CANCELLED"
     assert f"cancelled job {training} (round-01/train)" in Path(f"{run}.log").read_text(encoding="utf-8")
-    again = cluster.drive(write_config(world, "one.yaml", 1), run)
-    cluster.finish(again, run, 120)
-    assert outputs(run) == expected(world, run)
