@@ -33,9 +33,10 @@ def check_restart(run: RunDirectory, plan: Plan, stage: Stage) -> None:
     if stage.kind != "train":
         return
     found = weights_before(run, stage.name)
-    original = stage.inputs["model"]
+    start = next(other for other in plan if other.kind == "train")
+    # The first round's, and not what the stage itself names: a plan that warm-starts a round is to be caught, too.
+    first, original = start.name, start.inputs["model"]
     assert isinstance(original, Product)
-    first = next(other.name for other in plan if other.kind == "train")
     converted = any(word in ("--fp16", "--bf16") for word in stage.commands[0].words)
     if plan.by_name[original.stage].kind == "prepare" or converted:  # random weights, or others in another precision
         expected, whose = weights_before(run, first), first

@@ -66,3 +66,9 @@ def test_a_log_that_does_not_say(tmp_path: Path) -> None:
     run, plan = run_of(tmp_path, "pretrain", training(1, "none", "pretrain"))
     with pytest.raises(RoundError, match=r"train.log does not say from which weights round-01/train started"):
         check(run, plan)
+
+
+def test_a_plan_that_starts_a_round_from_the_round_before_is_caught(tmp_path: Path) -> None:
+    run, plan = run_of(tmp_path, "pretrain", training(1, A, "pretrain"), training(2, B, "round-01/train"))
+    with pytest.raises(RoundError, match="round-02/train started from weights b.*those of pretrain are a"):
+        check(run, plan)
