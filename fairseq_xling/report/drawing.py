@@ -55,7 +55,7 @@ def chart(axes: Axes, lines: Sequence[Line]) -> Html:
     lines = [line for line in lines if line.points]
     xs = [x for line in lines if not line.flat for x, _ in line.points] or [0.0, 1.0]
     ys = [y for line in lines for _, y in line.points] or [0.0, 1.0]
-    y_ticks = ticks(0.0 if axes.zero else min(ys), max(ys))
+    y_ticks = ticks(min(0.0, *ys) if axes.zero else min(ys), max(ys))
     x_ticks = ticks(min(xs), max(xs), 6, axes.whole)
     low, high = min(y_ticks[0], *ys), max(y_ticks[-1], *ys)
     left, right = min(xs), max(xs)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from fairseq_xling.report.markup import Html, element, folded, together
 from fairseq_xling.report.numbers import Scores, factor, languages_in
 from fairseq_xling.report.reading import Run, Score
-from fairseq_xling.report.tables import HeatMap, heat_map, ramp, section
+from fairseq_xling.report.tables import MANY, HeatMap, heat_map, ramp, section
 
 
 def retrieval_section(run: Run, scores: Scores) -> Html:
@@ -36,7 +36,7 @@ def _maps(run: Run, scores: Scores, name: str, said: str) -> Iterator[Html]:
         yield element("p", f"{said} Rows are sources, columns targets. Split: {split}.")
         yield ramp(f"0{unit}", f"{high:g}{unit}")
         # All of it at a glance while maps are small; of large ones the baseline and the last round, the others folded.
-        if len(languages) * len(maps) <= 60:
+        if len(languages) < MANY:
             yield element("div", *maps, class_="grid maps")
         else:
             ends, between = [*maps[: len(beside)], maps[-1]], maps[len(beside) : -1]

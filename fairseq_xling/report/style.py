@@ -8,7 +8,7 @@ from fairseq_xling.report.colours import BLUE, DARK, LIGHT, ORANGE, STEPS, rules
 HALF = 11
 
 _LIGHT = """--ground:#f6f6f4;--card:#ffffff;--ink:#16181d;--soft:#565a64;--line:#d9dade;--grid:#e8e8ea;
---one:#1f6fce;--two:#c9501c;--base:#71757f;--right:#3b82d6;--wrong:#e0a184;--cut:#16181d;--warn:#8a4a00;"""
+--one:#1f6fce;--two:#b8450f;--base:#71757f;--right:#3b82d6;--wrong:#e0a184;--cut:#16181d;--warn:#8a4a00;"""
 _DARK = """--ground:#15171b;--card:#1d2025;--ink:#eceef2;--soft:#a9aeb9;--line:#3a3e46;--grid:#2b2e35;
 --one:#6aa9f4;--two:#f08a56;--base:#9ba1ad;--right:#4a8fe2;--wrong:#9a5a3c;--cut:#eceef2;--warn:#f3b562;"""
 
