@@ -1,4 +1,4 @@
-"""Loops compiled by numba: the scan of a block of upper bounds, and the updates of the lists."""
+"""Loops compiled by numba: what a block of upper bounds leaves, its exact cosines, and the updates of the lists."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numba import types
 
 from fairseq_xling.neighbours.simd import GROUP, code_product, exact_cosine, lowest_bit, reaching
 
-_SPAN = 4 * GROUP  # columns whose vectors stay in the cache while all rows of a block pass by
-_SEED_COLUMNS = 512
+_SPAN = 4 * GROUP  # columns between two looks at a row's floor
 _ONE = np.uint64(1)
 
 
@@ -66,40 +65,16 @@ def place_all(cosines, ids, first, rows, numbers, found, count):  # type: ignore
         _place(cosines[row], ids[row], found[index], numbers[index])
 
 
-@_compiled(_MATRIX, _FIXED_VECTOR, _FIXED_MATRIX, _FIXED_MATRIX, _CORNER, _LISTS, types.Tuple((_VECTOR, _NUMBERS)))
-def seed(block, other_offsets, own, other, corner, lists, space):  # type: ignore[no-untyped-def]
-    """Give each row of `block` exact cosines of its highest bounds (in part of it), so that thresholds bite at once."""
-    first, first_other = corner
-    cosines, ids = lists
-    best, places = space
-    k = min(cosines.shape[1], block.shape[1])
-    columns = min(max(k, _SEED_COLUMNS), block.shape[1])
-    for i in range(block.shape[0]):
-        best[:k] = -np.inf
-        for j in range(columns):
-            value = block[i, j] + other_offsets[first_other + j]
-            if value > best[k - 1]:
-                place = k - 1
-                while place > 0 and best[place - 1] < value:
-                    best[place] = best[place - 1]
-                    places[place] = places[place - 1]
-                    place -= 1
-                best[place] = value
-                places[place] = j
-        for rank in range(k):
-            number = first_other + places[rank]
-            cosine = exact_cosine(own, first + i, other, number)
-            _place(cosines[first + i], ids[first + i], cosine, number)
-
-
-@_compiled(_FIXED_MATRIX, _FIXED_MATRIX, _MATRIX, _NUMBER_MATRIX, _NUMBER_MATRIX, _INT)
-def offer_guesses(own, other, cosines, ids, guesses, first):  # type: ignore[no-untyped-def]
-    """Offer row first + i of `own` the exact cosines of its guessed neighbours guesses[i]."""
-    for i in range(len(guesses)):
-        row = first + i
-        for rank in range(guesses.shape[1]):
-            number = guesses[i, rank]
-            _place(cosines[row], ids[row], exact_cosine(own, row, other, number), number)
+@_compiled()
+def _raise(floors, floor):  # type: ignore[no-untyped-def]
+    """Insert into one row of falling floors, whose lowest leaves."""
+    place = len(floors) - 1
+    if floors[place] >= floor:
+        return
+    while place > 0 and floors[place - 1] < floor:
+        floors[place] = floors[place - 1]
+        place -= 1
+    floors[place] = floor
 
 
 @_compiled()
@@ -120,66 +95,78 @@ def _pick(block, i, floors, row_floor, offset, start, stop, picked):  # type: ig
     return count
 
 
-@_compiled(
-    _MATRIX,
-    _CORNER,
-    _FIXED_MATRIX,
-    _FIXED_MATRIX,
-    _BOUND,
-    _LISTS,
-    _VECTOR,
-    _FOUND,
-    types.Tuple((_MATRIX, _NUMBERS)),
-)
-def scan(  # type: ignore[no-untyped-def]
-    block, corner, source, target, bound, lists, column_thresholds, found, space
-):
-    """Finish every product of `block` that may reach a list; returns (how many reach a column, how many were finished).
+@_compiled(_MATRIX, _CORNER, _BOUND, _MATRIX, _MATRIX, _FOUND, types.Tuple((_MATRIX, _NUMBERS)))
+def candidates(block, corner, bound, row_floors, column_floors, found, space):  # type: ignore[no-untyped-def]
+    """Find the products of `block` that may reach a list, and raise the floors of the lists; returns their number.
 
     corner: first row and column of the block. bound: both sides' offsets, the slack, both sides' codes and scales, and
-    their slack. lists: the rows' cosines and ids, updated here. column_thresholds [c]: k-th best cosine of each column.
-    found: rows, columns and cosines [r * c] for the columns' lists. space: float32 [2, c], int64 [c].
+    their slack. row_floors [r, k], column_floors [c, k]: falling lower bounds of cosines of different pairs.
+    found: rows and columns in the block and estimated cosines [r * c]. space: float32 [2, c], int64 [c].
     """
     first_row, first_column = corner
     source_offsets, target_offsets, slack, (source_codes, source_scales), (target_codes, target_scales), code_slack = (
         bound
     )
     coded = source_codes.shape[1] > 0
-    cosines, ids = lists
-    found_rows, found_columns, found_cosines = found
-    floors, picked = space
+    found_rows, found_columns, estimates = found
+    needed, picked = space
     columns = block.shape[1]
-    last = cosines.shape[1] - 1
+    last_row, last_column = row_floors.shape[1] - 1, column_floors.shape[1] - 1
     for j in range(columns):
-        floors[0, j] = -target_offsets[first_column + j] - slack
-        floors[1, j] = column_thresholds[j] + floors[0, j]
-    reached = 0
-    finished = 0
+        needed[0, j] = -target_offsets[first_column + j] - slack
+        needed[1, j] = column_floors[j, last_column] + needed[0, j]
+    count = 0
     for i in range(block.shape[0]):
-        row = first_row + i
-        offset = source_offsets[row]
+        offset = source_offsets[first_row + i]
         for start in range(0, columns, _SPAN):
             stop = min(start + _SPAN, columns)
-            count = _pick(block, i, floors, cosines[row, last] - offset, offset, start, stop, picked)
-            for index in range(count):
+            reaching = _pick(block, i, needed, row_floors[i, last_row] - offset, offset, start, stop, picked)
+            for index in range(reaching):
                 j = picked[index]
-                column = first_column + j
-                needed = min(cosines[row, last], column_thresholds[j])
                 if coded:
-                    scale = np.float64(source_scales[row]) * target_scales[column]
-                    product = scale * code_product(source_codes, row, target_codes, column)
-                    if product + offset + target_offsets[column] + code_slack < needed:
-                        continue
-                finished += 1
-                place = 0
-                while place <= last and ids[row, place] != column:
-                    place += 1
-                cosine = cosines[row, place] if place <= last else exact_cosine(source, row, target, column)
-                if cosine >= cosines[row, last]:
-                    _place(cosines[row], ids[row], cosine, column)
-                if cosine >= column_thresholds[j]:
-                    found_rows[reached] = row
-                    found_columns[reached] = j
-                    found_cosines[reached] = cosine
-                    reached += 1
+                    scale = np.float64(source_scales[first_row + i]) * target_scales[first_column + j]
+                    product = scale * code_product(source_codes, first_row + i, target_codes, first_column + j)
+                else:
+                    product = np.float64(block[i, j])
+                estimate = product + offset + target_offsets[first_column + j]
+                if estimate + code_slack < min(row_floors[i, last_row], column_floors[j, last_column]):
+                    continue
+                found_rows[count] = i
+                found_columns[count] = j
+                estimates[count] = estimate
+                count += 1
+                _raise(row_floors[i], estimate - code_slack)
+                _raise(column_floors[j], estimate - code_slack)
+                needed[1, j] = column_floors[j, last_column] + needed[0, j]
+    return count
+
+
+@_compiled(_INT, _CORNER, _FIXED_MATRIX, _FIXED_MATRIX, numba.float64, _MATRIX, _MATRIX, _LISTS, _FOUND)
+def finish(  # type: ignore[no-untyped-def]
+    count, corner, source, target, code_slack, row_floors, column_floors, lists, found
+):
+    """Compute what `candidates` found and the floors now leave; returns (how many reach a column, how many computed).
+
+    lists: the rows' cosines and ids, updated here. found: from now on rows, columns in the block and cosines, for the
+    columns' lists.
+    """
+    first_row, first_column = corner
+    cosines, ids = lists
+    found_rows, found_columns, found_cosines = found
+    last_row, last_column = row_floors.shape[1] - 1, column_floors.shape[1] - 1
+    reached = 0
+    finished = 0
+    for index in range(count):
+        i, j = found_rows[index], found_columns[index]
+        if found_cosines[index] + code_slack < min(row_floors[i, last_row], column_floors[j, last_column]):
+            continue
+        finished += 1
+        cosine = exact_cosine(source, first_row + i, target, first_column + j)
+        if cosine >= row_floors[i, last_row]:
+            _place(cosines[first_row + i], ids[first_row + i], cosine, first_column + j)
+        if cosine >= column_floors[j, last_column]:
+            found_rows[reached] = first_row + i
+            found_columns[reached] = j
+            found_cosines[reached] = cosine
+            reached += 1
     return reached, finished

@@ -19,7 +19,6 @@ _STEP = 64  # widths are multiples of it, which products of blocks like
 # Costs on one core in nanoseconds, measured on an AVX-512 processor; only their ratios matter.
 _PICKED = 10.0  # a pair that the first bound leaves
 _CODED = 0.03  # one coordinate of it in codes
-_GUESSED = 32.0  # coordinates' worth of first guesses
 _THRESHOLDS_RISE = 1.3  # early blocks meet lower thresholds than the final ones
 
 
@@ -57,7 +56,7 @@ def paying_basis(source: torch.Tensor, target: torch.Tensor, k: int, seconds_per
     turned = Basis(found.target_mean, found.source_mean, found.directions)
     left = _shares_left(source, target, found, k) + _shares_left(target, source, turned, k)
     widths = torch.arange(0, largest + 1, _STEP)
-    multiplied = widths + _GUESSED + dim * widths * (1 / len(source) + 1 / len(target))
+    multiplied = widths + dim * widths * (1 / len(source) + 1 / len(target))
     costs = 1e9 * seconds_per_product * multiplied + _THRESHOLDS_RISE * left * (_PICKED + _CODED * dim)
     best = int(costs[1:].argmin()) + 1
     if float(costs[best]) > 0.95 * 1e9 * seconds_per_product * dim:

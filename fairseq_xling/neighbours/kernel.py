@@ -16,7 +16,6 @@ from fairseq_xling.configs import at_least, checked, option
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.neighbours import gemm
 from fairseq_xling.neighbours.bounds import bf16_bound, leading_bound, plain_bound
-from fairseq_xling.neighbours.coarse import warm_up
 from fairseq_xling.neighbours.codes import LONGEST_CODED
 from fairseq_xling.neighbours.directions import Basis, basis, paying_basis
 from fairseq_xling.neighbours.lists import Float32, Int64, TopLists
@@ -131,8 +130,6 @@ def _search(left: Float32, right: Float32, config: SearchConfig, progress: Progr
         bound = (bf16_bound if plan.precision == "bf16" else plain_bound)(left, right)
     product = gemm.choose(plan.precision, bound.source, bound.target, plan.tuned)
     problem = Problem(left, right, bound, TopLists.empty(n, min(config.k, m)), TopLists.empty(m, min(config.k, n)))
-    if chosen is not None:
-        warm_up(problem, product, plan.grid)
     work = sweep_all(problem, product, plan.grid, progress)
     report = SearchReport(
         seconds=time.perf_counter() - started,

@@ -23,7 +23,8 @@ class Problem:
     """What all workers share: the vectors, their bound, and the lists of all rows (sources) and columns (targets).
 
     A row block's lists belong to the worker that searches it; a column block's lists are written under its lock and
-    read without: a k-th best cosine only rises, so an old one lets more products through, never fewer.
+    read without: a k-th best cosine only rises, so an old one lets more products through, never fewer. Every pair is
+    swept once: the lists start empty (what an earlier search found is merged afterwards, by `TopLists.offer`).
     """
 
     source: Float32
@@ -82,72 +83,57 @@ class TorchSweep:
 
 
 class CompiledSweep:
-    """The same in loops compiled by numba, which leave each row after a comparison or two per product."""
+    """The same in loops compiled by numba: what a block's bounds leave is estimated first, and only then finished.
+
+    An estimate less its slack is a lower bound of a cosine, so k of them bound the k-th best from below: most of what
+    the first blocks would finish is ruled out by the rest of their own block.
+    """
 
     def __init__(self, problem: Problem, block_rows: int, block_columns: int) -> None:
         self.problem, self.finished = problem, 0
         most = block_rows * block_columns
         self._found = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.float32)
         self._space = np.empty((2, block_columns), np.float32), np.empty(block_columns, np.int64)
-        longest = max(problem.rows.k, problem.columns.k)
-        self._seed_space = np.empty(longest, np.float32), np.empty(longest, np.int64)
 
     def block(self, bounds: torch.Tensor, first_row: int, first_column: int, lock: Lock) -> None:
         from fairseq_xling.neighbours import compiled
 
         problem, bound, block = self.problem, self.problem.bound, bounds.numpy()
-        last_column = first_column + block.shape[1]
-        self._seed(block, first_row, first_column, lock)
-        reached, finished = compiled.scan(
+        corner = first_row, first_column
+        codes = bound.source_codes, bound.target_codes
+        slack = bound.code_slack if codes[0].codes.shape[1] else bound.slack
+        # The lists hold no pair of this block yet, so that lower bounds of its pairs may raise copies of their cosines.
+        row_floors = problem.rows.cosines[first_row : first_row + block.shape[0]].copy()
+        column_floors = problem.columns.cosines[first_column : first_column + block.shape[1]].copy()
+        count = compiled.candidates(
             block,
-            (first_row, first_column),
-            problem.source,
-            problem.target,
+            corner,
             (
                 bound.source_offsets,
                 bound.target_offsets,
                 bound.slack,
-                (bound.source_codes.codes, bound.source_codes.scales),
-                (bound.target_codes.codes, bound.target_codes.scales),
-                bound.code_slack,
+                *((side.codes, side.scales) for side in codes),
+                slack,
             ),
-            (problem.rows.cosines, problem.rows.ids),
-            np.ascontiguousarray(problem.columns.thresholds(first_column, last_column)),
+            row_floors,
+            column_floors,
             self._found,
             self._space,
         )
+        rows = problem.rows
+        reached, finished = compiled.finish(
+            count,
+            corner,
+            problem.source,
+            problem.target,
+            slack,
+            row_floors,
+            column_floors,
+            (rows.cosines, rows.ids),
+            self._found,
+        )
         self.finished += finished
-        rows, columns, cosines = self._found
+        sources, columns, cosines = self._found
         with lock:
             lists = problem.columns
-            compiled.place_all(lists.cosines, lists.ids, first_column, columns, rows, cosines, reached)
-
-    def _seed(self, block: Float32, first_row: int, first_column: int, lock: Lock) -> None:
-        from fairseq_xling.neighbours import compiled
-
-        problem, bound = self.problem, self.problem.bound
-        source, target, firsts = problem.source, problem.target, (first_row, first_column)
-        rows, columns = problem.rows, problem.columns
-        if np.isneginf(rows.thresholds(first_row, first_row + block.shape[0])).any():
-            compiled.seed(
-                block, bound.target_offsets, source, target, firsts, (rows.cosines, rows.ids), self._seed_space
-            )
-        if np.isneginf(columns.thresholds(first_column, first_column + block.shape[1])).any():
-            turned = np.ascontiguousarray(block.T)
-            with lock:
-                compiled.seed(
-                    turned,
-                    bound.source_offsets,
-                    target,
-                    source,
-                    firsts[::-1],
-                    (columns.cosines, columns.ids),
-                    self._seed_space,
-                )
-
-
-def offer_guesses(own: Float32, other: Float32, lists: TopLists, guesses: Int64, first: int) -> None:
-    """Offer each row first, first + 1, ... of `own` its guessed neighbours [r, g] in `other`; needs numba."""
-    from fairseq_xling.neighbours import compiled
-
-    compiled.offer_guesses(own, other, lists.cosines, lists.ids, guesses, first)
+            compiled.place_all(lists.cosines, lists.ids, first_column, columns, sources, cosines, reached)
