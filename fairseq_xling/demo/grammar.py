@@ -1,4 +1,7 @@
-"""How each invented language puts a meaning into words: word order, number, case, tense, negation, agreement."""
+"""How each invented language puts a meaning into words: word order, number, case, tense, negation.
+
+Endings are few, so that each form of a word recurs in a few thousand sentences: what no text repeats, no model learns.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,21 @@ from fairseq_xling.demo.meanings import Meaning, Phrase
 ROLES = {"S": "subject", "O": "object", "R": "recipient", "P": "place"}
 # An affix of the head word, or a word of its own before or after the phrase.
 Marking = Literal["prefix", "suffix", "before", "after", "none"]
-AFFIXES = (
-    *("singular", "plural", "subject", "object", "recipient", "place"),
-    *("present", "past", "future", "agreement", "negation"),
-)
-PARTICLES = tuple(
-    f"{use}-word" for use in ("subject", "object", "recipient", "place", "present", "past", "future", "negation")
-)
+AFFIXES = ("plural", "object", "recipient", "place", "past", "negation")
+PARTICLES = tuple(f"{use}-word" for use in ("object", "recipient", "place", "past", "negation"))
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """One language's habits; `order` is of S(ubject), V(erb), O(bject), R(ecipient) and P(lace)."""
+    """One language's habits; `order` is of S(ubject), V(erb), O(bject), R(ecipient), P(lace); `tense` is the past's."""
 
     order: str
     plural: Marking
     tense: Marking
     negation: Marking
     case: dict[str, Marking] = field(default_factory=dict)
-    singular: Marking = "none"
-    present: Marking = "none"
     adjective_first: bool = False
     count_first: bool = True
-    adjective_agrees: bool = False
-    verb_agrees: bool = False
     plural_after_count: bool = True
 
     def say(self, meaning: Meaning, lexicon: Lexicon) -> str:
@@ -56,12 +50,9 @@ class Grammar:
             apart: dict[Marking, Marking] = {"prefix": "before", "suffix": "after"}
             return _marked([lexicon.names[phrase.name or 0]], 0, role, apart.get(case, case), lexicon)
         plural = phrase.plural and (self.plural_after_count or phrase.count is None)
-        number, marking = ("plural", self.plural) if plural else ("singular", self.singular)
-        words = _marked([lexicon.stems[phrase.noun]], 0, number, marking, lexicon)
+        words = _marked([lexicon.stems[phrase.noun]], 0, "plural", self.plural if plural else "none", lexicon)
         if phrase.adjective:
             adjective = [lexicon.stems[phrase.adjective]]
-            if self.adjective_agrees:
-                adjective = _marked(adjective, 0, number, marking, lexicon)
             words = adjective + words if self.adjective_first else words + adjective
         if phrase.count is not None:
             words = [str(phrase.count), *words] if self.count_first else [*words, str(phrase.count)]
@@ -69,14 +60,10 @@ class Grammar:
         return _marked(words, head, role, case, lexicon)
 
     def _verb(self, meaning: Meaning, lexicon: Lexicon) -> list[str]:
-        words, head = [lexicon.stems[meaning.verb]], 0
-        if self.verb_agrees and meaning.subject.plural:
-            words = _marked(words, head, "agreement", "suffix", lexicon)
-        tense = self.present if meaning.tense == "present" else self.tense
-        words = _marked(words, head, meaning.tense, tense, lexicon)
-        head = int(tense == "before")
+        tense: Marking = self.tense if meaning.past else "none"
+        words = _marked([lexicon.stems[meaning.verb]], 0, "past", tense, lexicon)
         if meaning.negated:
-            words = _marked(words, head, "negation", self.negation, lexicon)
+            words = _marked(words, int(tense == "before"), "negation", self.negation, lexicon)
         return words
 
 
@@ -94,24 +81,22 @@ def _marked(words: list[str], head: int, use: str, marking: Marking, lexicon: Le
 
 GRAMMARS = {
     "qam": Grammar(
-        "SVORP", plural="suffix", tense="suffix", negation="before", verb_agrees=True,
-        case={"recipient": "before", "place": "before"},
+        "SVORP", plural="suffix", tense="suffix", negation="before", case={"recipient": "before", "place": "before"},
     ),
     "qel": Grammar(
-        "PSROV", plural="suffix", tense="suffix", present="suffix", negation="before", adjective_first=True,
-        plural_after_count=False,
-        case={"subject": "suffix", "object": "suffix", "recipient": "suffix", "place": "suffix"},
+        "PSROV", plural="suffix", tense="after", negation="before", adjective_first=True, plural_after_count=False,
+        case={"object": "suffix", "recipient": "after", "place": "after"},
     ),
     "qib": Grammar(
-        "VSORP", plural="prefix", singular="prefix", tense="before", negation="before", adjective_agrees=True,
+        "VSORP", plural="prefix", tense="before", negation="before",
         case={"recipient": "before", "place": "before"},
     ),
     "qor": Grammar(
-        "SPROV", plural="suffix", tense="suffix", negation="suffix", adjective_first=True, verb_agrees=True,
-        case={"object": "suffix", "recipient": "suffix", "place": "suffix"},
+        "SPROV", plural="suffix", tense="suffix", negation="after", adjective_first=True,
+        case={"recipient": "after", "place": "after"},
     ),
     "qtu": Grammar(
-        "VORSP", plural="prefix", tense="prefix", negation="after", count_first=False,
+        "VORSP", plural="prefix", tense="after", negation="after", count_first=False,
         case={"object": "after", "recipient": "after", "place": "after"},
     ),
 }  # fmt: skip

@@ -43,7 +43,6 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "show": (PERSON, ("thing", "place"), PERSON),
 }
 Word = TypeVar("Word")
-TENSES = ("present", "past", "future")
 NAMES = 40
 # Names and numbers are what two languages have in common. Some events are news, full of them; the others have few.
 NEWS = 0.3
@@ -67,7 +66,7 @@ class Meaning:
     """One event; every language has exactly one sentence for it, and no two events share a sentence."""
 
     verb: str
-    tense: str
+    past: bool
     negated: bool
     subject: Phrase
     object: Phrase | None = None
@@ -92,8 +91,8 @@ def _event(draw: random.Random) -> Meaning:
     placed = 0.3 if recipient else 0.5 if target else 0.9
     return Meaning(
         verb=verb,
-        tense=draw.choices(TENSES, (3, 2, 1))[0],
-        negated=draw.random() < 0.12,
+        past=draw.random() < 0.5,
+        negated=draw.random() < 0.1,
         subject=_phrase(draw, subject, register),
         object=_phrase(draw, target, register) if target else None,
         recipient=_phrase(draw, recipient, register) if recipient else None,

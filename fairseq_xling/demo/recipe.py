@@ -23,7 +23,7 @@ def recipe(world: WorldConfig, quick: bool = False) -> dict[str, Any]:
     count: each stage is seen, nothing learnt.
     """
     languages = {code: {name: f"{name}.{code}" for name in _FILES} | {"ids": f"mono.{code}.ids"} for code in CODES}
-    updates = {"pretrain": 20, "train": 15} if quick else {"pretrain": 800, "train": 500}
+    updates = {"pretrain": 20, "train": 15} if quick else {"pretrain": 600, "train": 500}
     return {
         "seed": world.seed,
         "languages": languages,
@@ -31,9 +31,9 @@ def recipe(world: WorldConfig, quick: bool = False) -> dict[str, Any]:
         "rounds": 3,
         "start": {"pretrain": {"max_update": updates["pretrain"], "save_every": 200, "args": _PRETRAINING}},
         # Nearly every word is one piece: short sentences train fast.
-        "pieces": {"vocabulary": 700 if quick else 1500, "kind": "bpe"},
+        "pieces": {"vocabulary": 700 if quick else 1400, "kind": "bpe"},
         "encoding": {"layer": [0, "last"], "language_token": [False, None]},
-        "mining": {"retrieval": "intersect", "threshold": 0, "max_count": [20, 40, 80] if quick else [200, 400, 800]},
+        "mining": {"retrieval": "intersect", "threshold": 0, "max_count": [20, 40, 80] if quick else [200, 400, 900]},
         "assembly": {"filters": "", "validation": 2},
         "training": {
             "arch": "criss_tiny",

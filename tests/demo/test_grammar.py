@@ -19,7 +19,7 @@ GLOSSES = Lexicon(
 )
 RICH = Meaning(
     verb="give",
-    tense="past",
+    past=True,
     negated=True,
     subject=Phrase(noun="woman", plural=True, adjective="old"),
     object=Phrase(noun="apple", plural=True, adjective="red", count=7),
@@ -33,28 +33,28 @@ RICH = Meaning(
     [
         (
             "qam",
-            "woman-plural- old -negation-word- give-agreement--past- 7 apple-plural- red "
+            "woman-plural- old -negation-word- give-past- 7 apple-plural- red "
             "-recipient-word- Name3 -place-word- river",
         ),
         (
             "qel",
-            "river-place- old woman-plural--subject- Name3 -recipient-word- 7 red apple-object- "
-            "-negation-word- give-past-",
+            "river -place-word- old woman-plural- Name3 -recipient-word- 7 red apple-object- "
+            "-negation-word- give -past-word-",
         ),
         (
             "qib",
-            "-negation-word- -past-word- give -plural-woman -plural-old 7 -plural-apple -plural-red "
-            "-recipient-word- Name3 -place-word- -singular-river",
+            "-negation-word- -past-word- give -plural-woman old 7 -plural-apple red -recipient-word- Name3 "
+            "-place-word- river",
         ),
         (
             "qor",
-            "old woman-plural- river-place- Name3 -recipient-word- 7 red apple-plural--object- "
-            "give-agreement--past--negation-",
+            "old woman-plural- river -place-word- Name3 -recipient-word- 7 red apple-plural- "
+            "give-past- -negation-word-",
         ),
         (
             "qtu",
-            "-past-give -negation-word- -plural-apple red 7 -object-word- Name3 -recipient-word- -plural-woman old "
-            "river -place-word-",
+            "give -past-word- -negation-word- -plural-apple red 7 -object-word- Name3 -recipient-word- "
+            "-plural-woman old river -place-word-",
         ),
     ],
 )
@@ -63,16 +63,16 @@ def test_a_rich_meaning_word_by_word(language: str, sentence: str) -> None:
 
 
 def test_what_is_not_meant_is_not_said() -> None:
-    meaning = Meaning(verb="sleep", tense="present", negated=False, subject=Phrase(noun="dog"))
+    meaning = Meaning(verb="sleep", past=False, negated=False, subject=Phrase(noun="dog"))
     said = {language: grammar.say(meaning, GLOSSES) for language, grammar in GRAMMARS.items()}
-    expected = ["dog sleep", "dog-subject- sleep-present-", "sleep -singular-dog", "dog sleep", "sleep dog"]
+    expected = ["dog sleep", "dog sleep", "sleep dog", "dog sleep", "sleep dog"]
     assert said == dict(zip(GRAMMARS, expected, strict=True))
 
 
 def test_a_particle_never_separates_a_verb_from_its_affix() -> None:
     grammar = Grammar("VS", plural="none", tense="before", negation="suffix")
-    meaning = Meaning(verb="wait", tense="future", negated=True, subject=Phrase(name=0))
-    assert grammar.say(meaning, GLOSSES) == "-future-word- wait-negation- Name0"
+    meaning = Meaning(verb="wait", past=True, negated=True, subject=Phrase(name=0))
+    assert grammar.say(meaning, GLOSSES) == "-past-word- wait-negation- Name0"
 
 
 def test_every_language_has_a_grammar_and_its_own_word_order() -> None:

@@ -63,7 +63,8 @@ def test_spelling_alone_finds_less_than_half_and_many_translations_share_no_word
         apart = [not set(x.split()) & set(y.split()) for x, y in zip(lines[one], lines[other], strict=True)]
         unshared.append(sum(apart) / 250)
     assert sum(right) / len(right) < 0.45
-    assert min(unshared) > 0.25
+    assert min(unshared) > 0.1
+    assert sum(unshared) / len(unshared) > 0.25
 
 
 def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
         write_world(tmp_path / name, WorldConfig.quick(seed))
     digests = {name: digest(tmp_path / name) for name in ("one", "again", "other")}
     assert digests["one"] == digests["again"] != digests["other"]
-    assert digests["one"] == "ed9247808dd9f0a6acb92fd9de01fb701540aee4154940bc0c967e47d24ddb20"
+    assert digests["one"] == "41bc528be877a3a7cbd9869e270058d0600bd606494319dba1df04a0a6e37b16"
 
 
 def digest(folder: Path) -> str:
