@@ -15,9 +15,9 @@ set -u
 [ $# -ge 2 ] || { echo "usage: sbatch slurm/iterate.sh CONFIG.yaml RUN_DIR [more options of iterate]" >&2; exit 2; }
 fairseq-xling iterate "$1" --run-dir "$2" --executor slurm "${@:3}" &
 driver=$!
-trap 'kill -USR1 "$driver"' USR1 # exit code 75: to be continued
+trap 'kill -USR1 "$driver"' USR1 # exit code 75: to be continued; 138: it was only starting, or all but done
 trap : TERM                      # scancel tells the driver as well; wait until it has ended its jobs
 wait "$driver"; code=$?
 while kill -0 "$driver" 2>/dev/null; do wait "$driver"; code=$?; done
-[ "$code" != 75 ] || exec scontrol requeue "$SLURM_JOB_ID"
+case "$code" in 75 | 138) exec scontrol requeue "$SLURM_JOB_ID" ;; esac
 exit "$code"

@@ -38,4 +38,4 @@ def test_other_threads_may_drive_too() -> None:
 
 def test_the_script_requeues_on_that_code(root: os.PathLike[str]) -> None:
     with open(f"{root}/slurm/iterate.sh", encoding="utf-8") as stream:
-        assert f'[ "$code" != {TO_BE_CONTINUED} ] || exec scontrol requeue' in stream.read()
+        assert f'case "$code" in {TO_BE_CONTINUED} | {128 + signal.SIGUSR1}) exec scontrol requeue' in stream.read()

@@ -109,11 +109,13 @@ class SlurmExecutor:
 
     def stop(self) -> list[str]:
         """End all jobs, unless the driver only makes way for its successor; says what goes on."""
-        with suppress(ValueError):  # a second TERM must not interrupt this; outside the main thread none can
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._queued.clear()
         live = list(self._live.values())
-        if live and self._keeps():
+        if not live:
+            return []
+        with suppress(ValueError):  # a second TERM must not interrupt this; outside the main thread none can
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self._keeps():
             return [f"{_named(job)} goes on; the next driver of this run finds it" for job in live]
         ids = [job.id for job in live if job.id]
         if not queue.cancel(ids):
