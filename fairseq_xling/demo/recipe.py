@@ -23,7 +23,7 @@ def recipe(world: WorldConfig, quick: bool = False) -> dict[str, Any]:
     count: each stage is seen, nothing learnt.
     """
     languages = {code: {name: f"{name}.{code}" for name in _FILES} | {"ids": f"mono.{code}.ids"} for code in CODES}
-    updates = {"pretrain": 20, "train": 15} if quick else {"pretrain": 600, "train": 500}
+    updates = {"pretrain": 20, "train": 15} if quick else {"pretrain": 500, "train": [300, 400, 500]}
     return {
         "seed": world.seed,
         "languages": languages,
