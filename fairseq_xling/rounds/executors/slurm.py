@@ -121,7 +121,8 @@ class SlurmExecutor:
         if not queue.cancel(ids):
             return [f"{_named(job)} may still run. End it: scancel {job.id}" for job in live]
         for job in live:
-            self._tell("cancelled", "", _named(job))
+            if job.label not in self._idle:  # one that was only about to end is not worth a word
+                self._tell("cancelled", "", _named(job))
             self._jobs.remove(job)
         self._live.clear()
         return []
