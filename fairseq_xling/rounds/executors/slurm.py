@@ -119,7 +119,7 @@ class SlurmExecutor:
             return [f"{_named(job)} goes on; the next driver of this run finds it" for job in live]
         ids = [job.id for job in live if job.id]
         if not queue.cancel(ids):
-            return [f"{_named(job)} may still run. End it: scancel {job.id}" for job in live]
+            return [f"{_named(job)} may still run. End it: scancel --name={job.name}" for job in live]
         for job in live:
             if job.label not in self._idle:  # one that was only about to end is not worth a word
                 self._tell("cancelled", "", _named(job))

@@ -323,7 +323,7 @@ def test_a_hopeless_job_is_ended_and_has_failed(cluster: Cluster) -> None:
     [
         (False, True, [], ["1", "2"], 0),
         (True, True, ["job {} ({}) goes on; the next driver of this run finds it"], [], 2),
-        (False, False, ["job {0} ({1}) may still run. End it: scancel {0}"], [], 2),
+        (False, False, ["job {0} ({1}) may still run. End it: scancel --name={2}"], [], 2),
     ],
 )
 def test_stop(
@@ -333,7 +333,8 @@ def test_stop(
     executor = cluster.executor()
     submitted(executor, stage(), stage("round-01/mine/p"))
     cluster.keeps, cluster.is_up = keeps, is_up
-    expected = [line.format(*job) for line in said for job in (("1", "round-01/train"), ("2", "round-01/mine/p"))]
+    jobs = [job for (job,), _ in cluster.submissions]
+    expected = [line.format(job.id, *job.stages, job.name) for line in said for job in jobs]
     assert executor.stop() == expected
     assert cluster.cancelled == cancelled
     assert len(cluster.jobs.all()) == left
