@@ -30,11 +30,11 @@ evaluation: {{metrics: [pairs]}}
 resources:
   prepare: {{minutes: 15}}
   pretrain: {{nodes: 2, minutes: 15}}
-  assemble: {{at_once: 1, minutes: 15}}
+  assemble: {{per_job: 2, minutes: 15}}
   binarise: {{minutes: 15}}
   train: {{minutes: 15, {train}}}
   encode: {{per_job: 3, minutes: 15}}
-  mine: {{per_job: 2, cpus: 1, minutes: 15}}
+  mine: {{at_once: 2, cpus: 1, minutes: 15}}
   evaluate: {{minutes: 15}}
 """
 

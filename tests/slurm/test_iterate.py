@@ -27,7 +27,7 @@ def test_three_rounds(make_cluster: Callable[[bool], Cluster], world: Path, tmp_
     assert outputs(run) == outputs(world / "local")
     assert (run / "scores.jsonl").read_bytes() == (world / "local" / "scores.jsonl").read_bytes()
     log = (run / "logs" / "driver.log").read_text(encoding="utf-8")
-    assert re.search(r"submitted round-01/assemble/aa-cc job \d+_1\n", log)  # an array
+    assert re.search(r"submitted round-00/mine/aa-cc job \d+_1\n", log)  # an array
     jobs = [re.search(rf"submitted round-02/encode/{code} job (\d+)\n", log) for code in ("aa", "bb", "cc")]
     assert len({found[1] for found in jobs if found}) == 1  # a shared job
     ranks = (run / "pretrain" / "train.log").read_text(encoding="utf-8")
