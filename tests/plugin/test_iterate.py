@@ -25,6 +25,8 @@ from fairseq_xling.rounds.stages import Product
 from fairseq_xling.rounds.state import RunDirectory
 
 CODES = ("aa", "bb", "cc")
+# A run of three trainings is a minute on a free machine and many on a busy one.
+pytestmark = pytest.mark.timeout(1800)
 STEPS = "--max-tokens 400 --warmup-updates 2"
 
 
@@ -53,7 +55,12 @@ def iterate(root: Path, config: Path, run: Path, executor: str = "inline") -> st
     """A driver to its end; what it said."""
     words = ["-m", "fairseq_xling", "iterate", str(config), "--run-dir", str(run), "--executor", executor]
     done = subprocess.run(
-        [sys.executable, *words], env=environment(root), capture_output=True, encoding="utf-8", timeout=900, check=False
+        [sys.executable, *words],
+        env=environment(root),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=1700,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stderr
