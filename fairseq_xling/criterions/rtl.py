@@ -56,10 +56,14 @@ class RtlCriterion(TranslationRankingCriterion):
         while isinstance(wrapped := getattr(inside, "module", None), torch.nn.Module):
             inside = wrapped  # what fairseq and torch wrap around a model to train it in several processes
         if getattr(inside, "rtl_head", None) is None:
-            raise ConfigError(
-                "--criterion rtl needs a model with an RTL head: --arch dual_encoder_base --rtl-layers 2"
-            )
+            raise ConfigError("--criterion rtl needs a model with an RTL head: --arch dual_encoder_base --rtl-layers 2")
         batch = super().batch(model, source, sample)
+        room, length = inside.rtl_head.embeddings.positions.num_embeddings, source.size(1) + batch.target.size(1)
+        if length > room:
+            raise ConfigError(
+                f"source and target have {length} tokens together, but the RTL head has {room} positions. Say "
+                f"--dual-longest {room // 2}"
+            )
         generator = self.generator(model, source)
         shape = len(source), max(source.size(1), batch.target.size(1))
         batch.forward = rebuilds_target(len(source), self.cfg.rtl_direction, source.device)

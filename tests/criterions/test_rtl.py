@@ -107,6 +107,8 @@ def test_faults(world) -> None:
         RtlCriterion(RtlConfig(rtl_direction="up", rtl_ratio=0.0, rtl_hide=1.0), made)
     with pytest.raises(ConfigError, match="--rtl-layers 2"):
         RtlCriterion(RtlConfig(), made)(small_dual.model(symbols=made.source_dictionary), sample)
+    with pytest.raises(ConfigError, match=r"have 1\d tokens together, but the RTL head has 9 positions.*longest 4"):
+        RtlCriterion(RtlConfig(), made)(model(made, max_positions=9), sample)
 
 
 def test_a_spare_batch_adds_nothing(world) -> None:
