@@ -10,7 +10,7 @@ from typing import Any
 from fairseq_xling.files import atomic_write
 from fairseq_xling.rounds.stages import Stage
 from fairseq_xling.rounds.state import RunDirectory
-from fairseq_xling.signatures import shared
+from fairseq_xling.signatures import parse_signature, shared
 
 SCORES = "scores.jsonl"
 MEAN = "*"
@@ -50,7 +50,13 @@ def stage_scores(run: RunDirectory, stage: Stage) -> Iterator[dict[str, Any]]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return list(json.loads(path.read_text(encoding="utf-8"))["scores"])
+    """What one command printed; of mined pairs as they were mined, not of the cut that gold would have chosen."""
+    rows = json.loads(path.read_text(encoding="utf-8"))["scores"]
+    return [row for row in rows if not row["name"].startswith("pairs.") or not _is_oracle(row["signature"])]
+
+
+def _is_oracle(made: str) -> bool:
+    return parse_signature(made).get("threshold") == "oracle"
 
 
 def read_scores(root: Path) -> list[dict[str, Any]]:

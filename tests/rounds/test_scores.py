@@ -50,3 +50,11 @@ def test_what_is_not_finished_has_no_scores(tmp_path: Path) -> None:
     assert read_scores(tmp_path / "R") == []
     assert write_scores(RunDirectory(tmp_path / "R"), plan) == []
     assert read_scores(tmp_path / "R") == []
+
+
+def test_the_cut_that_gold_would_have_chosen_is_not_mixed_with_what_was_mined(tmp_path: Path) -> None:
+    rows = [score("aa-bb", "pairs.precision", 0.5, threshold="as-mined"),
+            score("aa-bb", "pairs.precision", 0.9, threshold="oracle")]  # fmt: skip
+    plan = Plan([evaluation("round-00/evaluate/pairs", rows)])
+    drive(tmp_path / "R", plan)
+    assert [one["value"] for one in write_scores(RunDirectory(tmp_path / "R"), plan)] == [0.5, 0.5]
