@@ -79,6 +79,12 @@ def padded(rows: Sequence[Tensor], pad: int, left: bool = True, extra: int = 0) 
 
 def task_options(folder: str, **others: object) -> DictConfig:
     """The task's options with what fairseq fills in from the rest of a configuration."""
-    filled = {"train_subset": "train", "valid_subset": "valid", "dataset_impl": "raw", "required_seq_len_multiple": 1, "seed": 1}
+    filled = {
+        "train_subset": "train",
+        "valid_subset": "valid",
+        "dataset_impl": "raw",
+        "required_seq_len_multiple": 1,
+        "seed": 1,
+    }
     filled |= {"save_dir": None, "restore_file": "checkpoint_last.pt", "finetune_from_model": None}
     return OmegaConf.structured(CrissTaskConfig(data=folder, **{**filled, **others}))
