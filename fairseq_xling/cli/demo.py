@@ -51,13 +51,14 @@ def run(args: argparse.Namespace) -> int:
     from fairseq_xling.demo.recipe import recipe
     from fairseq_xling.demo.world import WorldConfig
     from fairseq_xling.rounds.config import read_rounds
-    from fairseq_xling.rounds.drive import drive
+    from fairseq_xling.rounds.drive import claim, drive
     from fairseq_xling.rounds.view import clock, mean_scores
 
     started = time.perf_counter()
     root = Path(args.run_dir or f"runs/demo-{args.seed}{'-quick' if args.quick else ''}")
     world = WorldConfig.quick(args.seed) if args.quick else WorldConfig(seed=args.seed)
     values = recipe(world, args.quick)
+    claim(root)
     invent(root / "world", world, yaml.safe_dump(values, sort_keys=False, width=120))
     config = read_rounds(values, (root / "world").resolve(), sections())
     cpus = args.cpus or len(os.sched_getaffinity(0))

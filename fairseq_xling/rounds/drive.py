@@ -55,7 +55,7 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
     """Carry the run out, or on; returns all its scores."""
     check_texts(config)
     plan = plan_criss(config)
-    _claim(root)
+    claim(root)
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         lease = Lease(root)
@@ -87,7 +87,7 @@ def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call
         return scores
 
 
-def _claim(root: Path) -> None:
+def claim(root: Path) -> None:
     """Make the run directory, or refuse a place that is something else."""
     if os.pathsep in str(root.resolve()):
         raise ConfigError(f"{root}: fairseq ends a path at `{os.pathsep}`. Name a --run-dir without one")
