@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -184,7 +185,7 @@ def test_three_kills(root: Path, world: Path, tmp_path: Path) -> None:
     assert outputs(run) == outputs(world / "undisturbed")
     assert "taken over from process" in said
     log = (run / "round-02" / "train" / "train.log").read_text()
-    assert "@ 2 updates)" in log.partition("Loaded checkpoint")[2].splitlines()[0]
+    assert re.search(r"Loaded checkpoint \S+/checkpoint_last.pt \(epoch \d+ @ 2 updates\)", log)
     assert list((run / ".attempts").iterdir()) == []
 
 
