@@ -11,7 +11,7 @@ from fairseq_xling.tasks._criss_options import CrissTaskConfig
 
 # fairseq's own names, which every translation task has, and what is filled in from other parts of a configuration.
 SHARED = {"data", "source_lang", "target_lang", "max_source_positions", "max_target_positions"}
-FILLED = {"train_subset", "dataset_impl", "required_seq_len_multiple", "seed"}
+FILLED = {"train_subset", "valid_subset", "dataset_impl", "required_seq_len_multiple", "seed"}
 FILLED |= {"save_dir", "restore_file", "finetune_from_model"}
 
 
