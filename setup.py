@@ -83,6 +83,8 @@ setup(
             "scikit-learn",
             "types-PyYAML",
         ],
+        # interchange/mteb.py, whose REQUIREMENT says the same.
+        "mteb": ["mteb>=2.26"],
     },
     entry_points={"console_scripts": ["fairseq-xling = fairseq_xling.cli.main:main"]},
     cmdclass={"build_py": BuildWithPth},
