@@ -80,9 +80,12 @@ def readable(path: str) -> Iterator[None]:
 
 def checkpoint_options(path: str, state: dict[str, Any]) -> Any:
     """The whole configuration, of which releases keep the old flat Namespace."""
-    if state.get("cfg") is not None:
-        # A plain mapping where the file was read without fairseq.
-        return state["cfg"] if OmegaConf.is_config(state["cfg"]) else OmegaConf.create(state["cfg"])
+    cfg = state.get("cfg")
+    if isinstance(cfg, dict):  # read without fairseq; options of a model are a mapping in it, or a Namespace
+        options = {name: OmegaConf.create(part) if isinstance(part, dict) else part for name, part in cfg.items()}
+        return Namespace(**{"model": Namespace(), **options})
+    if cfg is not None:
+        return cfg
     if state.get("args") is None:
         raise CheckpointError(f"checkpoint {path} holds neither `cfg` nor `args`, so its sizes are unknown.")
     return convert_namespace_to_omegaconf(state["args"])

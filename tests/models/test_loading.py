@@ -13,7 +13,14 @@ from references import releases, small_criss
 
 from fairseq_xling.errors import CheckpointError
 from fairseq_xling.languages import MBART_CC25
-from fairseq_xling.models._loading import Training, as_criss, load_criss, training_at, training_of
+from fairseq_xling.models._loading import (
+    Training,
+    as_criss,
+    checkpoint_options,
+    load_criss,
+    training_at,
+    training_of,
+)
 from fairseq_xling.models.criss import CrissModel
 
 
@@ -107,3 +114,15 @@ def test_stock_architectures_keep_their_own_defaults() -> None:
     assert as_criss(kept) is kept
     other = Namespace(arch="transformer_tiny")
     assert as_criss(other) is other
+
+
+@pytest.mark.parametrize("model", [Namespace(_name="criss_tiny"), {"_name": "criss_tiny"}])
+def test_options_of_a_file_that_was_read_without_fairseq(model: object) -> None:
+    """fairseq-train keeps a model's options as a Namespace inside a mapping, the slim folder as a mapping."""
+    found = checkpoint_options("c.pt", {"cfg": {"model": model, "task": {"data": "x"}, "bmuf": None}})
+    assert found.model._name == "criss_tiny"
+    assert found.task.data == "x"
+
+
+def test_options_without_a_model_are_no_models() -> None:
+    assert not vars(checkpoint_options("c.pt", {"cfg": {"task": {}}}).model)
