@@ -42,7 +42,9 @@ def test_a_stage_with_accounting(make_cluster: Callable[[bool], Cluster], world:
     job = cluster.drive(write_config(world, "one.yaml", 1), run)
     cluster.finish(job, run, 120)
     assert outputs(run) == expected(world, run)
-    assert "COMPLETED" in cluster.call("sacct", "--noheader", "--allocations", "--format=State", f"--jobs={job}")
+    # The controller tells the database when it finds the time.
+    asked = ("sacct", "--noheader", "--allocations", "--format=State", f"--jobs={job}")
+    wait_for(lambda: cluster.call(*asked) == "COMPLETED", 60, "the database")
 
 
 @pytest.mark.slurm
