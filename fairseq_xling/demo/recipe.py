@@ -8,8 +8,9 @@ from fairseq_xling.demo.world import CODES, WorldConfig
 
 _FILES = ("mono", "dev", "test")
 # Words for fairseq-train: a small model wants a high rate, clipped gradients and little dropout. Without --batch-size
-# fairseq sizes its batches by tokens, and they shrink to half from the second epoch on.
-_COMMON = "--dropout 0.1 --lr 2e-3 --clip-norm 1.0 --batch-size 128 --max-tokens 3000"
+# fairseq sizes its batches by tokens, and they shrink to half from the second epoch on. Two ranks of 64 sentences each
+# take two cores, which a model of this size does not fill with threads.
+_COMMON = "--dropout 0.1 --lr 2e-3 --clip-norm 1.0 --batch-size 64 --max-tokens 1500"
 _PRETRAINING = f"{_COMMON} --warmup-updates 100 --tokens-per-sample 64"
 _TRAINING = f"{_COMMON} --warmup-updates 50 --label-smoothing 0.1"
 
@@ -43,4 +44,5 @@ def recipe(world: WorldConfig, quick: bool = False) -> dict[str, Any]:
             "args": _TRAINING,
         },
         "translation": {"beam": 1, "max_len_a": 1.5, "max_len_b": 10},
+        "resources": {"pretrain": {"nodes": 2}, "train": {"nodes": 2}},
     }

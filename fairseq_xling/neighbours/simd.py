@@ -6,10 +6,11 @@ C-contiguous; nothing is checked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -18,7 +19,14 @@ from fairseq_xling.neighbours.certify import CODE_COLUMNS, LANES
 
 GROUP = 64  # products tested by one `reaching`, one bit each
 
-_FLOAT, _DOUBLE, _INT8, _INT32, _INT64 = ir.FloatType(), ir.DoubleType(), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
+_INT8, _INT16, _INT32, _INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+
+
+def only_avx2() -> bool:
+    """The processor multiplies 32 codes in one instruction, and has none for 64."""
+    has = get_host_cpu_features()
+    return bool(has.get("avx2")) and not has.get("avx512bw")
 
 
 @intrinsic
@@ -51,25 +59,56 @@ def lowest_bit(typing_context, bits):  # type: ignore[no-untyped-def]
     return types.int64(types.uint64), generate
 
 
-@intrinsic
-def code_product(typing_context, left, i, right, j):  # type: ignore[no-untyped-def]
-    """The sum of left[i] * right[j], int8 matrices with a multiple of CODE_COLUMNS columns (0 gives 0)."""
+def products_of_codes(step: Callable[[Any, Any, Any], Any], lanes: int) -> Any:
+    """`code_product` whose `step` adds the products of CODE_COLUMNS codes until `lanes` sums are left."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, length = _two_rows(context, builder, signature.args, arguments)
-        half = CODE_COLUMNS // 2
-        sums = _variable(builder, ir.Constant(ir.VectorType(_INT32, half), [0] * half))
-        wide = ir.VectorType(_INT32, CODE_COLUMNS)
-        with cgutils.for_range(builder, builder.sdiv(length, ir.Constant(_INT64, CODE_COLUMNS))) as loop:
-            first = builder.mul(loop.index, ir.Constant(_INT64, CODE_COLUMNS))
-            parts = [builder.sext(_load(builder, builder.gep(row, [first]), _INT8, CODE_COLUMNS), wide) for row in rows]
-            products = builder.mul(*parts)
-            # Neighbours are added first: LLVM knows this as one instruction (pmaddwd, vpdpwssd).
-            pairs = builder.add(*(_chosen(builder, products, range(at, CODE_COLUMNS, 2)) for at in (0, 1)))
-            builder.store(builder.add(builder.load(sums), pairs), sums)
-        return _total(builder, builder.load(sums), builder.add)
+    @intrinsic
+    def code_product(typing_context, left, i, right, j):  # type: ignore[no-untyped-def]
+        """The sum of left[i] * right[j], int8 matrices of -127..127 with a multiple of CODE_COLUMNS columns."""
 
-    return types.int32(left, types.int64, right, types.int64), generate
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            rows, length = _two_rows(context, builder, signature.args, arguments)
+            sums = _variable(builder, ir.Constant(ir.VectorType(_INT32, lanes), [0] * lanes))
+            with cgutils.for_range(builder, builder.sdiv(length, ir.Constant(_INT64, CODE_COLUMNS))) as loop:
+                first = builder.mul(loop.index, ir.Constant(_INT64, CODE_COLUMNS))
+                parts = [_load(builder, builder.gep(row, [first]), _INT8, CODE_COLUMNS) for row in rows]
+                builder.store(builder.add(builder.load(sums), step(builder, *parts)), sums)
+            return _total(builder, builder.load(sums), builder.add)
+
+        return types.int32(left, types.int64, right, types.int64), generate
+
+    return code_product
+
+
+def plain_sums(builder: Any, left: Any, right: Any) -> Any:
+    """32 sums of two products each."""
+    wide = ir.VectorType(_INT32, CODE_COLUMNS)
+    products = builder.mul(builder.sext(left, wide), builder.sext(right, wide))
+    # Neighbours are added first: LLVM knows this as one instruction (pmaddwd, vpdpwssd).
+    return builder.add(*(_chosen(builder, products, range(at, CODE_COLUMNS, 2)) for at in (0, 1)))
+
+
+def avx2_sums(builder: Any, left: Any, right: Any) -> Any:
+    """8 sums of eight: |left| times right with left's sign, whose pairs fit 16 bits (2 * 127 * 127 < 2^15)."""
+    half = CODE_COLUMNS // 2
+    codes, shorts, longs = (ir.VectorType(kind, half * 8 // kind.width) for kind in (_INT8, _INT16, _INT32))
+    signed, times, paired = (
+        cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [taken] * 2), f"llvm.x86.avx2.{name}")
+        for name, taken, result in (
+            ("psign.b", codes, codes),
+            ("pmadd.ub.sw", codes, shorts),
+            ("pmadd.wd", shorts, longs),
+        )
+    )
+    sums = []
+    for start in (0, half):
+        ours, theirs = (_chosen(builder, part, range(start, start + half)) for part in (left, right))
+        products = builder.call(times, [builder.call(signed, [ours, ours]), builder.call(signed, [theirs, ours])])
+        sums.append(builder.call(paired, [products, ir.Constant(shorts, [1] * (half // 2))]))
+    return builder.add(*sums)
+
+
+code_product = products_of_codes(avx2_sums, 8) if only_avx2() else products_of_codes(plain_sums, 32)
 
 
 @intrinsic

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numba
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_xling.neighbours.codes import LONGEST_CODED
-from fairseq_xling.neighbours.simd import GROUP, code_product, lowest_bit, reaching
+from fairseq_xling.neighbours.simd import (
+    GROUP,
+    code_product,
+    lowest_bit,
+    only_avx2,
+    plain_sums,
+    products_of_codes,
+    reaching,
+)
 
 
 @numba.njit  # type: ignore[untyped-decorator]
@@ -26,12 +36,26 @@ def compiled_code_product(left, i, right, j):  # type: ignore[no-untyped-def]
     return code_product(left, i, right, j)
 
 
+plain_product = products_of_codes(plain_sums, 32)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def compiled_plain_product(left, i, right, j):  # type: ignore[no-untyped-def]
+    return plain_product(left, i, right, j)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.integers(0, 2), st.integers(0, 3))
 def test_code_products_are_sums_of_whole_numbers(seed: int, blocks: int, i: int, j: int) -> None:
     generator = np.random.default_rng(seed)
     left, right = (generator.integers(-127, 128, (rows, 64 * blocks), np.int8) for rows in (3, 4))
     left[0], right[0] = 127, -127
-    assert compiled_code_product(left, i, right, j) == left[i].astype(int) @ right[j].astype(int)
+    product = left[i].astype(int) @ right[j].astype(int)
+    assert compiled_code_product(left, i, right, j) == compiled_plain_product(left, i, right, j) == product
+
+
+def test_processors_with_wider_instructions_are_left_to_llvm() -> None:
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    assert only_avx2() == ("avx2" in flags and "avx512bw" not in flags)
 
 
 def test_the_longest_codes_do_not_overflow() -> None:

@@ -23,7 +23,7 @@ class _Worker:
 
     def __init__(self, command: Sequence[str], cpus: int) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(cpus)}
-        self.cpus = cpus
+        self.cpus, self.processors = cpus, cpus
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
             preexec_fn=die_with_parent, start_new_session=True,
@@ -55,10 +55,15 @@ class LocalExecutor:
         self._busy = selectors.DefaultSelector()
 
     def has_room(self, stage: Stage) -> bool:
-        return self._used + self._share(stage) <= self._cpus
+        return self._used + self._processors(stage) <= self._cpus
 
     def _share(self, stage: Stage) -> int:
+        """Processors of one process."""
         return min(stage.resources.cpus or self._cpus, self._cpus)
+
+    def _processors(self, stage: Stage) -> int:
+        """Of all nodes' ranks together, which are processes of this machine."""
+        return min(self._share(stage) * stage.resources.nodes, self._cpus)
 
     def submit(self, stage: Stage, key: str) -> None:
         cpus = self._share(stage)
@@ -67,7 +72,8 @@ class LocalExecutor:
             self._idle.remove(worker)
         else:
             worker = _Worker(self._command, cpus)
-        self._used += cpus
+        self._used += self._processors(stage)
+        worker.processors = self._processors(stage)
         worker.tell({"stage": stage.name, "key": key, "cpus": cpus})
         self._busy.register(worker.answers, selectors.EVENT_READ, worker)
 
@@ -77,7 +83,7 @@ class LocalExecutor:
     def _answer(self, worker: _Worker) -> Outcome:
         line = worker.answers.readline()
         self._busy.unregister(worker.answers)
-        self._used -= worker.cpus
+        self._used -= worker.processors
         stage, worker.stage = str(worker.stage), None
         if line:
             self._idle.append(worker)
