@@ -3,7 +3,9 @@
     python benchmarks/dual_encoder.py --vocabulary 120000 --pairs 16 --words 20
 
 One batch of random words, forward and backward, on a tower of 12 layers and 768 dimensions, without the optimizer.
-FLOPs are counted by torch; steps of the objectives take turns, and the median is printed.
+FLOPs are counted by torch; steps of the objectives take turns, and the median is printed. TLM's output is computed for
+the masked tokens alone, which is cheaper than DAP's code; the last row asks for every word, to compare with what it
+publishes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from fairseq_xling.criterions.translation_ranking import TranslationRankingConfi
 from fairseq_xling.data.language_tokens import DualTokens, complete_with_mask
 from fairseq_xling.models.dual_encoder import DualEncoderModel
 
-PUBLISHED = {"TR": 11.0, "TR+RTL": 16.5, "TR+TLM": 33.7}
+PUBLISHED = {"TR": 11.0, "TR+RTL": 16.5, "TR+TLM": 33.7, "TR+TLM, all": 33.7}
 
 
 def world(vocabulary: int) -> Namespace:
@@ -67,6 +69,7 @@ def steps(task: Namespace, batch: dict[str, object], arch: str) -> dict[str, Cal
         "TR": (plain, TranslationRankingCriterion(TranslationRankingConfig(), task)),
         "TR+RTL": (headed, RtlCriterion(RtlConfig(), task)),
         "TR+TLM": (plain, TranslationRankingCriterion(TranslationRankingConfig(tlm_weight=0.1), task)),
+        "TR+TLM, all": (plain, TranslationRankingCriterion(TranslationRankingConfig(tlm_weight=0.1, tlm_mask=1), task)),
     }
 
     def step(network: DualEncoderModel, criterion: TranslationRankingCriterion) -> Tensor:
@@ -103,13 +106,13 @@ def main() -> None:
         f"{args.arch}, {args.vocabulary} symbols, {args.pairs} pairs of {args.words} words, "
         f"{torch.get_num_threads()} threads"
     )
-    print(f"{'':8} {'GFLOPs a pair':>14} {'to TR':>6} {'published to TR':>16} {'ms a step':>10} {'to TR':>6}")
+    print(f"{'':12} {'GFLOPs a pair':>14} {'to TR':>6} {'published to TR':>16} {'ms a step':>10} {'to TR':>6}")
     for name in found:
         median = statistics.median(seconds[name])
         times = median / statistics.median(seconds["TR"])
         published = PUBLISHED[name] / PUBLISHED["TR"]
         row = f"{flops[name]:14.2f} {flops[name] / flops['TR']:6.2f} {published:16.2f}"
-        print(f"{name:8} {row} {1000 * median:10.0f} {times:6.2f}")
+        print(f"{name:12} {row} {1000 * median:10.0f} {times:6.2f}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from fairseq.modules import MultiheadAttention
 from torch import Tensor
 
 from fairseq_xling.nn.attention import attend, attention_bias, merge_heads, split_heads
+from fairseq_xling.nn.packing import Packing
 
 State = dict[str, dict[str, Tensor | None]]
 
@@ -21,7 +22,7 @@ class SdpaAttention(MultiheadAttention):
         query: Tensor,
         key: Tensor | None,
         value: Tensor | None,
-        key_padding_mask: Tensor | None = None,
+        key_padding_mask: Tensor | Packing | None = None,
         incremental_state: State | None = None,
         need_weights: bool = True,
         static_kv: bool = False,
@@ -29,7 +30,12 @@ class SdpaAttention(MultiheadAttention):
         before_softmax: bool = False,
         need_head_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """`query` [t, n, dim], `key` and `value` [s, n, dim] to [t, n, dim] and the weights or None."""
+        """`query` [t, n, dim], `key` and `value` [s, n, dim] to [t, n, dim] and the weights or None.
+
+        With a Packing in the place of the mask, `query` are its tokens [N, 1, dim], which attend within their sentence.
+        """
+        if isinstance(key_padding_mask, Packing):
+            return self._packed(query[:, 0], key_padding_mask)[:, None], None
         if need_weights or need_head_weights or before_softmax or not self._is_plain(query):
             return super().forward(
                 query, key, value, key_padding_mask, incremental_state, need_weights, static_kv, attn_mask,
@@ -37,10 +43,23 @@ class SdpaAttention(MultiheadAttention):
             )  # fmt: skip
         queries = split_heads(self.q_proj(query), self.num_heads)
         keys, values, padding = self._keys(query, key, value, key_padding_mask, incremental_state, static_kv)
+        bias = attention_bias(padding, attn_mask, queries.dtype)
+        return self.out_proj(merge_heads(attend(queries, keys, values, bias, self._dropout))), None
+
+    def _packed(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Self-attention of `tokens` [N, dim], which stand in a row; only the products of heads see padding."""
+        queries, keys, values = (
+            split_heads(packing.padded(part(tokens)).transpose(0, 1), self.num_heads)
+            for part in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        attended = attend(queries, keys, values, packing.seen, self._dropout)
+        found: Tensor = self.out_proj(packing.flat(merge_heads(attended).transpose(0, 1)))
+        return found
+
+    @property
+    def _dropout(self) -> float:
         dropping = self.training or self.dropout_module.apply_during_inference
-        dropout = self.dropout_module.p if dropping else 0.0
-        attended = attend(queries, keys, values, attention_bias(padding, attn_mask, queries.dtype), dropout)
-        return self.out_proj(merge_heads(attended)), None
+        return float(self.dropout_module.p) if dropping else 0.0
 
     def _is_plain(self, query: Tensor) -> bool:
         special = self.bias_k is not None or self.add_zero_attn or self.use_xformers or self.onnx_trace

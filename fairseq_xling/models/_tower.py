@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fairseq_xling.models._transformer import CrissEncoder
+from fairseq_xling.nn.packing import Packing
 
 TOWERS = ("xlmr", "mbart")
 TOWER = "encoder.sentence_encoder."
@@ -42,7 +44,7 @@ def restarting_positions(tokens: Tensor, pad: int, bos: int) -> Tensor:
 
 
 class Tower(CrissEncoder):
-    """fairseq's encoder with layers of ours and positions that restart."""
+    """fairseq's encoder with layers of ours, which work on tokens and not on pads, and positions that restart."""
 
     def __init__(self, cfg: TransformerConfig, dictionary: Dictionary, embed_tokens: nn.Embedding) -> None:
         super().__init__(cfg, dictionary, embed_tokens)
@@ -51,6 +53,38 @@ class Tower(CrissEncoder):
         positions.load_state_dict(given.state_dict())
         positions.bos = dictionary.bos()
         self.embed_positions = positions
+
+    def forward(
+        self,
+        src_tokens: Tensor,
+        src_lengths: Tensor | None = None,
+        return_all_hiddens: bool = False,
+        token_embeddings: Tensor | None = None,
+    ) -> dict[str, list[Any]]:
+        """What fairseq's gives, with zeros as the states of pads."""
+        there = src_tokens.ne(self.padding_idx)
+        packing = Packing(there)
+        embedded, plain = self.forward_embedding(src_tokens, token_embeddings)
+        states = packing.flat(embedded)[:, None]
+        found = [states]
+        for layer in self.layers:
+            states = layer(states, encoder_padding_mask=packing)
+            found.append(states)
+        last = states if self.layer_norm is None else self.layer_norm(states)
+        return {
+            "encoder_out": [_padded(last, packing)],
+            "encoder_padding_mask": [there.logical_not()],
+            "encoder_embedding": [plain],
+            "encoder_states": [_padded(layer, packing) for layer in found] if return_all_hiddens else [],
+            "fc_results": [],
+            "src_tokens": [],
+            "src_lengths": [there.sum(dim=1, dtype=torch.int32)[:, None]],
+        }
+
+
+def _padded(states: Tensor, packing: Packing) -> Tensor:
+    """[N, 1, dim] to [length, n, dim]."""
+    return packing.padded(states[:, 0]).transpose(0, 1)
 
 
 class DualEncoder(RobertaEncoder):
@@ -66,3 +100,10 @@ class DualEncoder(RobertaEncoder):
         encoded = self.sentence_encoder(tokens, return_all_hiddens=all_layers)
         last = encoded["encoder_out"][0]
         return [*encoded["encoder_states"][:-1], last] if all_layers else [last]
+
+    def states_of(self, sides: Sequence[Tensor], all_layers: bool) -> list[list[Tensor]]:
+        """`states` of each of several batches, whose sentences go through the layers together."""
+        pad, width = self.dictionary.pad(), max(side.size(1) for side in sides)
+        together = torch.cat([functional.pad(side, (0, width - side.size(1)), value=pad) for side in sides])
+        parts = [layer.split([len(side) for side in sides], dim=1) for layer in self.states(together, all_layers)]
+        return [[layer[number][: side.size(1)] for layer in parts] for number, side in enumerate(sides)]

@@ -144,17 +144,16 @@ class DualEncoderModel(RobertaModel):
     ) -> tuple[Tensor, ...]:
         """What becomes of each pair by itself: vectors, then (sum, number) of RTL and of TLM, all [n, …]."""
         *plan, masked, asked = rest
-        states = [self.encoder.states(side, self.pooling in ALL_LAYERS) for side in (source, target)]
-        counted = [side.ne(self.padding_idx) for side in (source, target)]
-        found = [self._trained(pooled(*of_side, self.pooling)) for of_side in zip(states, counted, strict=True)]
+        sides = [source, target, *([] if hard is None else [hard.flatten(0, 1)])]
+        states = self.encoder.states_of(sides, self.pooling in ALL_LAYERS)
+        found = [
+            self._trained(pooled(of_side, side.ne(self.padding_idx), self.pooling))
+            for of_side, side in zip(states, sides, strict=True)
+        ]
         if hard is not None:
-            flat = hard.flatten(0, 1)
-            vectors = pooled(
-                self.encoder.states(flat, self.pooling in ALL_LAYERS), flat.ne(self.padding_idx), self.pooling
-            )
-            found.append(self._trained(vectors).view(*hard.shape[:2], -1))
+            found[2] = found[2].view(*hard.shape[:2], -1)
         if plan[0] is not None and self.rtl_head is not None:
-            last = [of_side[-1].transpose(0, 1) for of_side in states]
+            last = [of_side[-1].transpose(0, 1) for of_side in states[:2]]
             rebuilder = Rebuilder(self.rtl_head, self.encoder.dictionary, vocabulary)
             found += rebuilder.losses((source, target), last, plan)
         else:

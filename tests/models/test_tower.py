@@ -43,3 +43,29 @@ def test_same_states_as_fairseqs_xlmr() -> None:
     assert torch.equal(found[-1], model.encoder.states(tokens, all_layers=False)[0])
     logits = model(tokens, masked_tokens=there)[0]
     torch.testing.assert_close(logits, stock(tokens, masked_tokens=there)[0], atol=1e-4, rtol=0)
+
+
+def test_sides_together_are_sides_alone() -> None:
+    """Batches of different lengths go through the layers at once, in every layer and with gradients."""
+    model = small_dual.model()
+    symbols = model.encoder.dictionary
+    sides = [small_dual.padded(small_dual.sentences(n, symbols), symbols.pad()) for n in ([3, 6, 1], [2, 2])]
+    together = model.encoder.states_of(sides, all_layers=True)
+    total = sum(state.square().sum() for side in together for state in side)
+    found = torch.autograd.grad(total, list(model.encoder.sentence_encoder.layers.parameters()))
+    alone = [model.encoder.states(side, all_layers=True) for side in sides]
+    for one, other in zip(together, alone, strict=True):
+        for mine, theirs in zip(one, other, strict=True):
+            torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=0)
+    total = sum(state.square().sum() for side in alone for state in side)
+    expected = torch.autograd.grad(total, list(model.encoder.sentence_encoder.layers.parameters()))
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-4)
+
+
+def test_pads_have_no_state() -> None:
+    model = small_dual.model()
+    symbols = model.encoder.dictionary
+    tokens = small_dual.padded(small_dual.sentences([3, 6], symbols), symbols.pad(), left=True)
+    last = model.encoder.states(tokens, all_layers=False)[0].transpose(0, 1)
+    assert not last[tokens.eq(symbols.pad())].any()
