@@ -41,10 +41,14 @@ def read_config(cls: type[Config], values: Mapping[str, Any], where: str) -> Con
             arguments[key] = _converted(value, hints[key], f"`{key}`")
         except ConfigError as error:
             faults.extend(error.faults)
-    for name, field in fields.items():
-        if name not in values and field.default is _MISSING and field.default_factory is _MISSING:
-            faults.append(f"`{name}` is missing ({field.metadata.get('help', 'it has no default')})")
+    needed = [name for name, field in fields.items() if field.default is field.default_factory is _MISSING]
+    for name in needed:
+        if name not in values:
+            faults.append(f"`{name}` is missing ({fields[name].metadata.get('help', 'it has no default')})")
     if faults:
+        if arguments.keys() >= set(needed):  # what can be read is judged, too, with defaults for the rest
+            rules = config_faults(cls(**arguments))
+            faults += [fault for fault in rules if any(f"`{name}`" in fault for name in arguments)]
         raise ConfigError(faults, where)
     return checked(cls(**arguments), where)
 

@@ -121,6 +121,15 @@ def test_every_fault_is_said_at_once() -> None:
     ]
 
 
+def test_rules_are_said_beside_unknown_options_and_wrong_types() -> None:
+    said = faults({"k": 0, "treshold": 2, "margin": "both"}, Search)
+    assert said == [
+        "unknown option `treshold` (did you mean `threshold`?)",
+        "`margin` must be one of ratio, distance, but is 'both'",
+        "`k` must be at least 1, but is 0. Set --k to 1 or more",
+    ]
+
+
 def test_checked_looks_into_nested_configs() -> None:
     good = Run("a")
     assert checked(good) is good
