@@ -43,7 +43,7 @@ def test_a_switch_can_be_turned_either_way() -> None:
 
 def test_every_fault_of_the_verb_is_said() -> None:
     faults = Section(MiningConfig, {"k": 0, "margin": "x", "treshold": 1}).faults()
-    assert len(faults) == 2
+    assert len(faults) == 3
     assert "did you mean `threshold`?" in " ".join(faults)
     assert Section(MiningConfig, {"k": 0}).faults()[0].startswith("`mining_k` must be at least 1")
 
