@@ -82,6 +82,16 @@ def test_processors_are_counted(folder: Path) -> None:
     executor.stop()
 
 
+def test_the_ranks_of_a_training_are_processors_too(folder: Path) -> None:
+    ranks = replace(stage("round-00/a", DONE, {}), resources=Resources(cpus=1, nodes=2))
+    executor = local(folder, Plan([ranks]), cpus=2)
+    executor.submit(ranks, "key")
+    assert not executor.has_room(stage("round-00/b", DONE, {}))
+    assert executor.ended(60)[0].code == 0
+    assert executor.has_room(ranks)
+    executor.stop()
+
+
 def test_stopping_ends_workers_and_what_they_started(folder: Path, tmp_path: Path) -> None:
     made = stage(
         "a", f'echo $$ $PPID > "{tmp_path}/pids.part"; mv "{tmp_path}/pids.part" "{tmp_path}/pids"; sleep 600', {}
