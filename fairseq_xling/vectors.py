@@ -16,6 +16,7 @@ from fairseq_xling.files import MANIFEST, Manifest, atomic_write, read_manifest,
 
 Float32 = npt.NDArray[np.float32]
 _BLOCK_ROWS = 8192
+_SCALED_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class Vectors:
             if low < high:
                 with np.errstate(over="ignore"):
                     found[low - start : high - start] = shard[low - first : high - first]
+            first += len(shard)
+        return found
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Float32:
+        """These rows in this order as a new float32 array."""
+        found, first = np.empty((len(rows), self.dim), np.float32), 0
+        for shard in self.shards:
+            here = np.flatnonzero((rows >= first) & (rows < first + len(shard)))
+            with np.errstate(over="ignore"):
+                found[here] = shard[rows[here] - first]
             first += len(shard)
         return found
 
@@ -145,18 +156,49 @@ def validate(vectors: Vectors | Float32, name: str, lines: int | None = None) ->
             raise CorpusError(f"{name}: row {start + zero[0]} (from 0) is all zeros. Remove or mend that line.")
 
 
+@dataclass(frozen=True)
+class UnitRows:
+    """Rows of length 1 [n, dim] float32, read and scaled when they are asked for, whatever their number.
+
+    Row i is row `rows[i]` of the vectors, or row i. Norms are summed in float64, row by row: how many rows are read at
+    once changes no bit.
+    """
+
+    vectors: Vectors
+    rows: npt.NDArray[np.int64] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (self.vectors.rows if self.rows is None else len(self.rows)), self.vectors.dim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def read(self, start: int = 0, stop: int | None = None) -> Float32:
+        """Rows start..stop-1, new."""
+        return self._scaled(range(start, len(self) if stop is None else min(stop, len(self))))
+
+    def __getitem__(self, ids: npt.NDArray[np.int64]) -> Float32:
+        """These rows in this order, new."""
+        return self._scaled(np.asarray(ids))
+
+    def _scaled(self, ids: range | npt.NDArray[np.int64]) -> Float32:
+        unit = np.empty((len(ids), self.vectors.dim), np.float32)
+        for start in range(0, len(ids), _SCALED_ROWS):
+            some = ids[start : start + _SCALED_ROWS]
+            rows = some if self.rows is None else self.rows[np.asarray(some)]
+            block = self.vectors.read(rows.start, rows.stop) if isinstance(rows, range) else self.vectors.take(rows)
+            norms = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+            if not norms.all():
+                row = int(rows[int(np.argmin(norms))])
+                raise CorpusError(f"{self.vectors.path}: row {row} (from 0) is all zeros. Remove or mend that line.")
+            np.divide(block, norms[:, None], out=unit[start : start + len(block)], casting="same_kind")
+        return unit
+
+
 def unit_rows(vectors: Vectors | Float32) -> Float32:
-    """A new [n, dim] float32 matrix with rows of length 1; norms are summed in float64, independent of threads."""
-    if isinstance(vectors, np.ndarray):
-        vectors = Vectors("array", (vectors,))
-    unit = np.empty(vectors.shape, np.float32)
-    for start, block in vectors.blocks():
-        norms = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
-        if not norms.all():
-            row = start + int(np.argmin(norms))
-            raise CorpusError(f"{vectors.path}: row {row} (from 0) is all zeros. Remove or mend that line.")
-        np.divide(block, norms[:, None], out=unit[start : start + len(block)], casting="same_kind")
-    return unit
+    """All rows of a matrix, scaled to length 1: [n, dim] float32, new."""
+    return UnitRows(Vectors("array", (vectors,)) if isinstance(vectors, np.ndarray) else vectors).read()
 
 
 class VectorWriter:
@@ -210,4 +252,4 @@ class VectorWriter:
         return self.finish(config, inputs, len(rows))
 
 
-__all__ = ("Float32", "VectorWriter", "Vectors", "open_vectors", "unit_rows", "validate")
+__all__ = ("Float32", "UnitRows", "VectorWriter", "Vectors", "open_vectors", "unit_rows", "validate")

@@ -24,6 +24,7 @@ VERBS = {
     "prepare": ("prepare", "raw text to SentencePiece model, dictionary and binarised data"),
     "encode": ("encode", "sentences to vectors, by checkpoint or by the surface encoder"),
     "mine": ("mine", "sentence pairs from two languages' vectors or texts"),
+    "tiles": ("tiles", "the search of `mine` cut into tiles, for arrays of jobs and several machines"),
     "score": ("score", "the margin of each given line pair"),
     "assemble": ("assemble", "mined pairs and texts to filtered, capped training data"),
     "translate": ("translate", "lines to lines with a checkpoint, many directions in one process"),

@@ -15,15 +15,20 @@ Beside OUTPUT.tsv, OUTPUT.manifest.json keeps configuration, checksums and count
 likely to be right, estimated without any gold (docs/mining.md), and the number of pairs that is safe to train on;
 --suggested-cap keeps no more than that. Limits are applied in this order: --max-margin, --threshold, --min-count,
 --max-count.
+
+--memory-limit searches vectors that do not fit into memory, --workers by several processes. Both, and --resume, keep
+finished parts beside the output (in OUTPUT.tiles/, until all is done): after a kill the same command with --resume goes
+on from there. The pairs are the same in all cases.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fairseq_xling.cli.inputs import Sides, add_sides, read_sides
 from fairseq_xling.cli.options import add_config, config_from
@@ -33,16 +38,31 @@ from fairseq_xling.files import Manifest, sha256_file, write_manifest
 from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.signatures import joined
 
+if TYPE_CHECKING:
+    from fairseq_xling.mining.outofcore import Tiling
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_mining(parser)
+    parser.add_argument("--resume", action="store_true", help="keep finished parts of the search, and go on with them")
+
+
+def add_mining(parser: argparse.ArgumentParser, leaving_out: tuple[str, ...] = ()) -> None:
+    """The options that `mine` shares with `tiles merge`, which leaves some out."""
     add_sides(parser)
     parser.add_argument("--output", required=True, metavar="O.tsv", help="the pairs; compressed if named .gz")
     parser.add_argument("--json", action="store_true", help="print counts, quality and signature as JSON on stdout")
     parser.add_argument("--ids", action="store_true", help="write ids even where the texts are given (for --unify)")
-    add_config(parser.add_argument_group("mining"), MiningConfig)
+    names = [field.name for field in fields(MiningConfig) if field.name not in leaving_out]
+    add_config(parser.add_argument_group("mining"), MiningConfig, only=names)
 
 
 def run(args: argparse.Namespace) -> int:
+    return mine(args, ())
+
+
+def mine(args: argparse.Namespace, tiles: tuple[Path, ...]) -> int:
+    """Search, unless these folders of `tiles` hold all that a search finds, then select and write."""
     from fairseq_xling.mining.mine import mine_pairs
     from fairseq_xling.mining.pairs import refuse_tabs
     from fairseq_xling.mining.quality import Quality
@@ -57,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
         refuse_tabs(args.source_text, written[0])
         refuse_tabs(args.target_text, written[1])
     check_lines(sides, args)
+    tiling = _tiling(args, config, sides, tiles)
     with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
-        pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update)
+        pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update, tiling)
     if sides.encoder:
         pairs = replace(pairs, signature=joined(sides.encoder, pairs.signature))
     manifest_path = manifest_beside(args.output)
@@ -70,11 +91,24 @@ def run(args: argparse.Namespace) -> int:
         seconds = round(time.perf_counter() - started, 3)
         manifest = Manifest("pairs", _decisive(config, sides), sides.inputs, outputs, facts, seconds)
         write_manifest(manifest_path, manifest)
+    if tiling and not tiles:
+        shutil.rmtree(tiling.folder)
     for line in summary_lines(pairs, Quality(**facts["quality"]).line):
         note(line)
     if args.json:
         emit_json({"output": args.output, **facts})
     return 0
+
+
+def _tiling(args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles: tuple[Path, ...]) -> Tiling | None:
+    """Where finished parts are kept; None for a search in one piece, which keeps none."""
+    if not (tiles or args.resume or config.memory_limit or config.workers > 1):
+        return None
+    from fairseq_xling.mining.outofcore import Tiling
+
+    folder = tiles_beside(args.output)
+    hashes = sides.inputs[args.source], sides.inputs[args.target]
+    return Tiling(folder, hashes, bool(args.resume), tiles, note)
 
 
 def check_lines(sides: Sides, args: argparse.Namespace) -> None:
@@ -107,9 +141,14 @@ def manifest_beside(output: str) -> Path:
     return path.with_name(f"{name}.manifest.json")
 
 
+def tiles_beside(output: str) -> Path:
+    """The folder of finished tiles, while the search lasts."""
+    return manifest_beside(output).with_suffix("").with_suffix(".tiles")
+
+
 def _decisive(config: MiningConfig, sides: Sides) -> dict[str, Any]:
     """The configuration as far as it decides the pairs."""
-    indifferent = ("precision", "threads", "skip_quality")
+    indifferent = ("precision", "threads", "memory_limit", "workers", "skip_quality")
     values = {name: value for name, value in asdict(config).items() if name not in indifferent}
     values["threshold"] = config.effective_threshold
     if sides.encoder:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fairseq_xling.configs import at_least, option
+from fairseq_xling.neighbours.memory import parse_bytes
 from fairseq_xling.signatures import signature
 
 RATIO_THRESHOLD = 1.06  # CRISS, section 3.1
@@ -49,12 +50,22 @@ class MiningConfig:
         "auto", "arithmetic of the search; the pairs are the same, bf16 is faster where the processor has it"
     )
     threads: int | None = option(None, "threads of the search (default: all cores this process may use)")
+    memory_limit: str | None = option(
+        None,
+        "memory of all processes together, files that are mapped apart, as 2G or 500M: the vectors are searched in "
+        "tiles that fit; the pairs are the same",
+        metavar="SIZE",
+    )
+    workers: int = option(1, "processes that share the search, each with its part of threads and memory")
 
     def faults(self) -> Iterator[str]:
         yield from at_least("mining_k", self.mining_k, 1)
         yield from at_least("min_count", self.min_count, 0)
         yield from at_least("max_count", self.max_count, 0)
         yield from at_least("threads", self.threads, 1)
+        yield from at_least("workers", self.workers, 1)
+        if self.memory_limit is not None and parse_bytes(self.memory_limit) is None:
+            yield f"`memory_limit` must be a number with K, M, G or T, as 2G, but is {self.memory_limit!r}"
         if self.suggested_cap and self.skip_quality:
             yield "`suggested_cap` needs the estimate that `skip_quality` leaves out. Give one of the two"
         if not 0 < self.target_precision <= 1:
@@ -76,7 +87,7 @@ class MiningConfig:
 
     @property
     def signature(self) -> str:
-        """What decides the pairs, limits only where they are set; precision and threads decide nothing."""
+        """What decides the pairs, limits only where they are set; threads, memory and the like decide nothing."""
         limits = {
             "max_margin": self.max_margin,
             "min_count": self.min_count or None,

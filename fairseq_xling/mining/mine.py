@@ -18,9 +18,10 @@ from fairseq_xling.mining.quality import Decoys, estimate, find_decoys
 from fairseq_xling.mining.select import margins_of, score_candidates, select
 from fairseq_xling.neighbours.certify import pair_cosines
 from fairseq_xling.neighbours.margin import neighbour_means
-from fairseq_xling.vectors import Vectors, unit_rows, validate
+from fairseq_xling.vectors import UnitRows, Vectors, validate
 
 if TYPE_CHECKING:
+    from fairseq_xling.mining.outofcore import Tiling
     from fairseq_xling.neighbours.kernel import Neighbours
 
 Matrix = Any  # [n, d]: npt.NDArray[np.float32] | Vectors | scipy.sparse.csr_matrix
@@ -45,16 +46,23 @@ def mine_pairs(
     config: MiningConfig = MiningConfig(),  # noqa: B008 - frozen
     texts: tuple[Sequence[str], Sequence[str]] | None = None,
     progress: Progress | None = None,
+    tiling: Tiling | None = None,
 ) -> MinedPairs:
     """Pairs of lines that translate each other: `source` [n, d] and `target` [m, d] of any length, rows by line number.
 
     Each is an array, opened vectors, or a scipy CSR matrix (surface n-grams). `texts` are needed for `unify` only.
-    `progress` is told how many cosines more are done. Raises CorpusError for unusable vectors.
+    `progress` is told how many cosines more are done; `tiling` keeps finished parts of the search on disk. Raises
+    CorpusError for unusable vectors.
     """
     started = time.perf_counter()
     checked(config)
-    left, right = prepare_sides(source, target, config, texts)
-    neighbours = find_neighbours(left, right, config, progress)
+    in_tiles = tiling is not None or config.memory_limit is not None or config.workers > 1
+    if in_tiles:
+        from fairseq_xling.mining.outofcore import check_memory
+
+        check_memory((source.shape, target.shape), config)
+    left, right = prepare_sides(source, target, config, texts, in_tiles)
+    neighbours = find_neighbours(left, right, config, progress, tiling)
     candidates = score_candidates(neighbours, config.margin)
     decoys = [_decoys(side, config) for side in (left, right)] if not config.skip_quality else None
     quality = estimate(candidates, decoys, config.target_precision)
@@ -100,13 +108,19 @@ def score_pairs(
     return margins_of(cosines, *means, config.margin, lambda place: (int(ids[0][place]), int(ids[1][place])))
 
 
-def find_neighbours(left: Side, right: Side, config: MiningConfig, progress: Progress | None = None) -> Neighbours:
-    """Both sides' nearest neighbours under the cosine, dense or sparse."""
+def find_neighbours(
+    left: Side, right: Side, config: MiningConfig, progress: Progress | None = None, tiling: Tiling | None = None
+) -> Neighbours:
+    """Both sides' nearest neighbours under the cosine, dense or sparse; in tiles where a side is not in memory."""
     # Imported here: the searches import torch, which checking the input and --help do not need.
     if _is_sparse(left.unit):
         from fairseq_xling.neighbours.sparse import sparse_neighbours
 
         return sparse_neighbours(left.unit, right.unit, config.mining_k, config.threads, progress)
+    if isinstance(right.unit, UnitRows):
+        from fairseq_xling.mining.outofcore import tiled_neighbours
+
+        return tiled_neighbours((left.unit, right.unit), config, tiling, progress)
     from fairseq_xling.neighbours.kernel import SearchConfig, search
 
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
@@ -116,16 +130,23 @@ def find_neighbours(left: Side, right: Side, config: MiningConfig, progress: Pro
 def _decoys(side: Side, config: MiningConfig) -> Decoys:
     def find(some: Any, every: Any, k: int) -> tuple[Int64, npt.NDArray[np.float32]]:
         one = Side(some, side.ids, side.row_of), Side(every, side.ids, side.row_of)
-        found = find_neighbours(*one, replace(config, mining_k=k))
+        found = find_neighbours(*one, replace(config, mining_k=k, workers=1))
         return found.forward_ids, found.forward_cosines
 
     return find_decoys(side.unit, config.mining_k, config.margin, find)
 
 
 def prepare_sides(
-    source: Matrix, target: Matrix, config: MiningConfig, texts: tuple[Sequence[str], Sequence[str]] | None
+    source: Matrix,
+    target: Matrix,
+    config: MiningConfig,
+    texts: tuple[Sequence[str], Sequence[str]] | None,
+    in_tiles: bool = False,
 ) -> tuple[Side, Side]:
-    """Check both sides against each other and their texts, merge repeated lines, scale to unit length."""
+    """Check both sides against each other and their texts, merge repeated lines, scale to unit length.
+
+    For a search `in_tiles` rows are read and scaled when they are asked for.
+    """
     if source.shape[1] != target.shape[1]:
         raise CorpusError(
             f"source vectors have dimension {source.shape[1]}, target vectors {target.shape[1]}. "
@@ -133,15 +154,20 @@ def prepare_sides(
         )
     if config.unify and texts is None:
         raise ConfigError("--unify merges repeated lines and so needs the texts. Give --source-text and --target-text")
+    if in_tiles and _is_sparse(source):
+        raise ConfigError(
+            "--memory-limit, --workers and --resume are for vectors, but character n-grams are held in memory. "
+            "Leave them out"
+        )
     lines = texts or (None, None)
     left, right = (
-        _side(matrix, text, name, config)
+        _side(matrix, text, name, config, in_tiles)
         for matrix, text, name in ((source, lines[0], "source"), (target, lines[1], "target"))
     )
     return left, right
 
 
-def _side(matrix: Matrix, text: Sequence[str] | None, name: str, config: MiningConfig) -> Side:
+def _side(matrix: Matrix, text: Sequence[str] | None, name: str, config: MiningConfig, in_tiles: bool) -> Side:
     label = f"{name} vectors" + (f" {matrix.path}" if isinstance(matrix, Vectors) else "")
     sparse = _is_sparse(matrix)
     if sparse:
@@ -156,12 +182,9 @@ def _side(matrix: Matrix, text: Sequence[str] | None, name: str, config: MiningC
         raise CorpusError(f"{label}: no line has anything to compare. There must be at least one usable sentence.")
     if sparse:
         return Side(matrix[rows], ids, row_of)
-    whole = np.array_equal(rows, np.arange(matrix.shape[0]))
-    return Side(unit_rows(matrix if whole else _rows(matrix, rows)), ids, row_of)
-
-
-def _rows(matrix: Matrix, rows: Int64) -> npt.NDArray[np.float32]:
-    return np.asarray((matrix.read() if isinstance(matrix, Vectors) else matrix)[rows], np.float32)
+    vectors = matrix if isinstance(matrix, Vectors) else Vectors("array", (matrix,))
+    unit = UnitRows(vectors, rows if len(rows) < matrix.shape[0] else None)
+    return Side(unit if in_tiles else unit.read(), ids, row_of)
 
 
 def _merged(taking_part: npt.NDArray[np.bool_], text: Sequence[str] | None, last: bool) -> tuple[Int64, Int64, Int64]:

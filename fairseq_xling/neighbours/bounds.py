@@ -70,43 +70,56 @@ def bf16_bound(source: Float32, target: Float32) -> UpperBound:
     return UpperBound(left, right, *_offsets(source, target, means), slack, *codes, 0.0)
 
 
+@dataclass(frozen=True)
+class LeadingSide:
+    """One side of a `leading_bound`; it serves with every other side that was turned into the same basis.
+
+    `coordinates` [n, w + 1] are the leading ones and the length that they miss, `codes` those of the centred rows,
+    `length` the longest of these, `offsets` [n] the products with the other side's mean.
+    """
+
+    coordinates: torch.Tensor
+    codes: Codes
+    length: float
+    offsets: Float32
+
+
 def leading_bound(
     source: Float32, target: Float32, basis: Basis, precision: str, turn: Gemm, threads: int
 ) -> UpperBound:
     """The product of the leading coordinates and of the lengths of all others; `turn` is a float32 product."""
-    means = basis.source_mean, basis.target_mean
-    turning = _turning_error(basis.directions)
-    sides = [
-        _turned(as_tensor(vectors), mean, basis.directions, turning, (turn, threads))
-        for vectors, mean in zip((source, target), means, strict=True)
-    ]
-    (left, left_codes, left_length), (right, right_codes, right_length) = sides
+    sides = leading_side(source, basis, turn, threads), leading_side(target, basis.turned, turn, threads)
+    return joined_bound(*sides, basis, precision)
+
+
+def joined_bound(source: LeadingSide, target: LeadingSide, basis: Basis, precision: str) -> UpperBound:
+    """The same from a source side in `basis` and a target side in `basis.turned`."""
+    turning, offset_slack = _turning_error(basis.directions), _offset_slack(len(basis.directions))
+    left, right = source.coordinates, target.coordinates
     # a.b - a'.b' = (a - a').b + a'.(b - b') for turned coordinates a' that are off by at most turning * length.
-    slack = turning * (2 + turning) * left_length * right_length + _offset_slack(source.shape[1])
+    slack = turning * (2 + turning) * source.length * target.length + offset_slack
     if precision == "bf16":
-        for part in (left, right):
-            part[:, -1] *= 1 + 4 * BF16_UNIT  # the length stays an upper bound when it is rounded
-        left, right, error = _to_bf16(left, right)
+        left, right, error = _to_bf16(_widened(left), _widened(right))
         slack += error
     else:
         slack += product_error(left.shape[1], longest(left), longest(right))
-    coded = code_slack(left_codes, right_codes, left_length, right_length) + _offset_slack(source.shape[1])
-    return UpperBound(left, right, *_offsets(source, target, means), slack, left_codes, right_codes, coded)
+    coded = code_slack(source.codes, target.codes, source.length, target.length) + offset_slack
+    common = np.float32(float(basis.source_mean.double() @ basis.target_mean.double()))
+    return UpperBound(
+        left, right, source.offsets - common, target.offsets, slack, source.codes, target.codes, coded
+    )  # fmt: skip
 
 
-def _turned(
-    vectors: torch.Tensor, mean: torch.Tensor, directions: torch.Tensor, turning: float, by: tuple[Gemm, int]
-) -> tuple[torch.Tensor, Codes, float]:
-    """Leading coordinates with the length they miss [n, w + 1], codes of the centred rows, and the longest of these."""
-    n, width = len(vectors), directions.shape[1]
-    turned, codes = torch.empty(n, width + 1), empty_codes(n, vectors.shape[1])
-    lengths, fuzz = torch.empty(n), 4 * accumulation(vectors.shape[1])
-    turn, threads = by
-    rows_of_directions = directions.T.contiguous()
+def leading_side(vectors: Float32, basis: Basis, turn: Gemm, threads: int) -> LeadingSide:
+    """Turn and code rows [n, d] that lie around the basis's source mean."""
+    n, width, dim = len(vectors), basis.directions.shape[1], vectors.shape[1]
+    turned, codes = torch.empty(n, width + 1), empty_codes(n, dim)
+    lengths, fuzz, turning = torch.empty(n), 4 * accumulation(dim), _turning_error(basis.directions)
+    rows_of_directions, every = basis.directions.T.contiguous(), as_tensor(vectors)
 
     def turn_rows(start: int) -> None:
         rows = slice(start, start + _TURNED_ROWS)
-        centred = vectors[rows] - mean
+        centred = every[rows] - basis.source_mean
         coordinates = turn.multiply(centred, rows_of_directions, torch.empty(len(centred), width))
         lengths[rows] = torch.linalg.vector_norm(centred, dim=1) * (1 + fuzz)
         turned[rows, :width] = coordinates
@@ -114,7 +127,14 @@ def _turned(
         code_rows(codes, rows, centred)
 
     on_all_cores(turn_rows, range(0, n, _TURNED_ROWS), threads)
-    return turned, codes, float(lengths.max())
+    return LeadingSide(turned, codes, float(lengths.max()), (every @ basis.target_mean).numpy())
+
+
+def _widened(coordinates: torch.Tensor) -> torch.Tensor:
+    """A copy whose last coordinate, the length, stays an upper bound when it is rounded to bfloat16."""
+    wide = coordinates.clone()
+    wide[:, -1] *= 1 + 4 * BF16_UNIT
+    return wide
 
 
 def _missing(lengths: torch.Tensor, coordinates: torch.Tensor, turning: float, fuzz: float) -> torch.Tensor:

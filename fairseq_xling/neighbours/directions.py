@@ -30,6 +30,11 @@ class Basis:
     target_mean: torch.Tensor
     directions: torch.Tensor
 
+    @property
+    def turned(self) -> Basis:
+        """The same seen from the other side."""
+        return Basis(self.target_mean, self.source_mean, self.directions)
+
 
 def basis(source: torch.Tensor, target: torch.Tensor, width: int) -> Basis:
     """The `width` directions with the most variance, by two steps of subspace iteration on a sample of rows."""
@@ -53,8 +58,7 @@ def paying_basis(source: torch.Tensor, target: torch.Tensor, k: int, seconds_per
     if largest < _STEP:
         return None
     found = basis(source, target, largest)
-    turned = Basis(found.target_mean, found.source_mean, found.directions)
-    left = _shares_left(source, target, found, k) + _shares_left(target, source, turned, k)
+    left = _shares_left(source, target, found, k) + _shares_left(target, source, found.turned, k)
     widths = torch.arange(0, largest + 1, _STEP)
     multiplied = widths + dim * widths * (1 / len(source) + 1 / len(target))
     costs = 1e9 * seconds_per_product * multiplied + _THRESHOLDS_RISE * left * (_PICKED + _CODED * dim)

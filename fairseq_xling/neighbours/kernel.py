@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal
 
@@ -15,7 +15,7 @@ import torch
 from fairseq_xling.configs import at_least, checked, option
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.neighbours import gemm
-from fairseq_xling.neighbours.bounds import bf16_bound, leading_bound, plain_bound
+from fairseq_xling.neighbours.bounds import LeadingSide, bf16_bound, joined_bound, leading_side, plain_bound
 from fairseq_xling.neighbours.codes import LONGEST_CODED
 from fairseq_xling.neighbours.directions import Basis, basis, paying_basis
 from fairseq_xling.neighbours.lists import Float32, Int64, TopLists
@@ -90,7 +90,7 @@ def search(
     one at a time, how many of the n * m products more are done.
     """
     checked(config)
-    left, right = _unit_rows(source, "source"), _unit_rows(target, "target")
+    left, right = checked_rows(source, "source"), checked_rows(target, "target")
     if left.shape[1] != right.shape[1]:
         raise CorpusError(
             f"source vectors have dimension {left.shape[1]}, target vectors {right.shape[1]}. "
@@ -100,62 +100,92 @@ def search(
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """How this search will be done: the grid of blocks, the precision, and whether it is long enough to be tuned."""
+class Prepared:
+    """One side as the sweep takes it: unit rows [n, d], and their leading coordinates where these pay."""
 
-    grid: Grid
+    vectors: Float32
+    leading: LeadingSide | None
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How a search is done, decided once for all its tiles; it decides how long they take, never what they find."""
+
+    config: SearchConfig
     precision: str
+    threads: int
+    compiled: bool
     tuned: bool
+    """Whether the search is long enough to find out what is fastest."""
+    basis: Basis | None
 
     @classmethod
-    def make(cls, n: int, m: int, dim: int, config: SearchConfig) -> _Plan:
-        threads = config.threads or torch.get_num_threads()
-        tuned = float(n) * m * dim >= _TUNED_FROM
+    def choose(cls, left: Float32, right: Float32, shape: tuple[int, int], config: SearchConfig) -> Approach:
+        """For a search of `shape` = (n, m) rows, of which `left` and `right` [., d] are all or a fair sample."""
+        tuned = float(shape[0]) * shape[1] * left.shape[1] >= _TUNED_FROM
         precision = config.precision
         if precision == "auto":
             precision = "bf16" if tuned and gemm.bf16_pays() else "fp32"
-        rows, columns = max(1, min(config.block_rows, -(-n // threads))), min(config.block_columns, m)
-        return cls(Grid(rows, columns, threads, _compiled_backend(config.backend)), precision, tuned)
+        threads, compiled = config.threads or torch.get_num_threads(), _compiled_backend(config.backend)
+        found = _basis(as_tensor(left), as_tensor(right), cls(config, precision, threads, compiled, tuned, None))
+        return cls(config, precision, threads, compiled, tuned, found)
+
+    def prepared(self, vectors: Float32, of_source: bool) -> Prepared:
+        """A side that may meet several others."""
+        if self.basis is None:
+            return Prepared(vectors, None)
+        turn = gemm.choose("fp32", as_tensor(vectors), as_tensor(vectors), self.tuned)
+        basis = self.basis if of_source else self.basis.turned
+        return Prepared(vectors, leading_side(vectors, basis, turn, self.threads))
+
+    def sweep(
+        self, source: Prepared, target: Prepared, rows: TopLists, columns: TopLists, progress: Progress | None = None
+    ) -> SearchReport:
+        """Bring the lists to their final state; what they hold already must be other pairs than these sides'."""
+        started = time.perf_counter()
+        left, right, config = source.vectors, target.vectors, self.config
+        if self.basis and source.leading and target.leading:
+            bound = joined_bound(source.leading, target.leading, self.basis, self.precision)
+        else:
+            bound = (bf16_bound if self.precision == "bf16" else plain_bound)(left, right)
+        product = gemm.choose(self.precision, bound.source, bound.target, self.tuned)
+        block_rows = max(1, min(config.block_rows, -(-len(left) // self.threads)))
+        grid = Grid(block_rows, min(config.block_columns, len(right)), self.threads, self.compiled)
+        work = sweep_all(Problem(left, right, bound, rows, columns), product, grid, progress)
+        return SearchReport(
+            seconds=time.perf_counter() - started,
+            gemm_seconds=work.gemm_seconds,
+            finished=work.finished / (len(left) * len(right)),
+            precision=self.precision,
+            gemm=product.name,
+            backend="numba" if self.compiled else "torch",
+            threads=self.threads,
+            block_rows=grid.block_rows,
+            block_columns=grid.block_columns,
+            coordinates=bound.source.shape[1],
+        )
 
 
 def _search(left: Float32, right: Float32, config: SearchConfig, progress: Progress | None) -> Neighbours:
     started = time.perf_counter()
     n, m = len(left), len(right)
-    plan = _Plan.make(n, m, left.shape[1], config)
-    chosen = _basis(as_tensor(left), as_tensor(right), plan, config)
-    if chosen is not None:
-        turn = gemm.choose("fp32", as_tensor(left), as_tensor(right), plan.tuned)
-        bound = leading_bound(left, right, chosen, plan.precision, turn, plan.grid.threads)
-    else:
-        bound = (bf16_bound if plan.precision == "bf16" else plain_bound)(left, right)
-    product = gemm.choose(plan.precision, bound.source, bound.target, plan.tuned)
-    problem = Problem(left, right, bound, TopLists.empty(n, min(config.k, m)), TopLists.empty(m, min(config.k, n)))
-    work = sweep_all(problem, product, plan.grid, progress)
-    report = SearchReport(
-        seconds=time.perf_counter() - started,
-        gemm_seconds=work.gemm_seconds,
-        finished=work.finished / (n * m),
-        precision=plan.precision,
-        gemm=product.name,
-        backend="numba" if plan.grid.compiled else "torch",
-        threads=plan.grid.threads,
-        block_rows=plan.grid.block_rows,
-        block_columns=plan.grid.block_columns,
-        coordinates=bound.source.shape[1],
-    )
-    rows, columns = problem.rows, problem.columns
+    approach = Approach.choose(left, right, (n, m), config)
+    rows, columns = TopLists.empty(n, min(config.k, m)), TopLists.empty(m, min(config.k, n))
+    sides = approach.prepared(left, True), approach.prepared(right, False)
+    report = approach.sweep(*sides, rows, columns, progress)
+    report = replace(report, seconds=time.perf_counter() - started)
     return Neighbours(rows.ids, rows.cosines, columns.ids, columns.cosines, report)
 
 
-def _basis(left: torch.Tensor, right: torch.Tensor, plan: _Plan, config: SearchConfig) -> Basis | None:
+def _basis(left: torch.Tensor, right: torch.Tensor, approach: Approach) -> Basis | None:
     """Directions for as few coordinates as pay, or as the config says; a short search multiplies all."""
-    dim = left.shape[1]
-    if not plan.grid.compiled or dim > LONGEST_CODED or (config.coordinates or 0) >= dim:
+    dim, config = left.shape[1], approach.config
+    if not approach.compiled or dim > LONGEST_CODED or (config.coordinates or 0) >= dim:
         return None
     if config.coordinates is not None:
         return basis(left, right, config.coordinates)
-    if plan.tuned:
-        return paying_basis(left, right, config.k, gemm.seconds_per_coordinate(plan.precision))
+    if approach.tuned:
+        return paying_basis(left, right, config.k, gemm.seconds_per_coordinate(approach.precision))
     return None
 
 
@@ -166,7 +196,7 @@ def _compiled_backend(backend: str) -> bool:
     return there and backend != "torch"
 
 
-def _unit_rows(vectors: npt.ArrayLike, name: str) -> Float32:
+def checked_rows(vectors: npt.ArrayLike, name: str) -> Float32:
     """The vectors as a plain C-ordered float32 array (no copy where they are one), checked."""
     array = np.ascontiguousarray(np.asarray(vectors), dtype=np.float32)
     if array.ndim != 2 or 0 in array.shape:

@@ -24,7 +24,7 @@ class Problem:
 
     A row block's lists belong to the worker that searches it; a column block's lists are written under its lock and
     read without: a k-th best cosine only rises, so an old one lets more products through, never fewer. Every pair is
-    swept once: the lists start empty (what an earlier search found is merged afterwards, by `TopLists.offer`).
+    swept once: the lists start empty, or with other pairs, whose ids may be anything outside the problem's own.
     """
 
     source: Float32

@@ -26,3 +26,8 @@ def on_all_cores(
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(torch_threads)  # what threads to come start with
+
+
+def default_threads() -> int:
+    """As many as PyTorch uses: all processors this process may use, or OMP_NUM_THREADS."""
+    return torch.get_num_threads()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import json
 import os
@@ -19,6 +18,7 @@ from typing import IO, Any
 
 from fairseq_xling import USER_DIR
 from fairseq_xling.files import Manifest
+from fairseq_xling.processes import die_with_parent
 from fairseq_xling.rounds.resume import is_over, is_whole_zip
 from fairseq_xling.rounds.stages import OUT, PROGRAM, WORK, Command, File, Stage, rendered
 from fairseq_xling.rounds.stages import USER_DIR as USER_DIR_NAME
@@ -27,11 +27,8 @@ from fairseq_xling.rounds.state import RunDirectory, file_hashes
 # Runs one of our own verbs in this process: words without the program's name, processors -> exit code.
 Call = Callable[[Sequence[str], int], int]
 KEY_FILE = "key.json"
-_PR_SET_PDEATHSIG = 1
 # Trying again at once would not help.
 _TO_BE_MENDED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT)
-# Loaded here: between fork and exec, another thread may hold the loader's lock for ever.
-_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -186,10 +183,6 @@ def _streams(stdout: Path | None, log: IO[str]) -> Iterator[None]:
             for number, copy in enumerate(kept, start=1):
                 os.dup2(copy, number)
                 os.close(copy)
-
-
-def die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -21,7 +21,7 @@ PROMISED = [
     "prepare", "encode", "mine", "score", "tiles", "assemble", "translate", "evaluate", "iterate", "report", "convert",
     "demo", "doctor", "user-dir",
 ]  # fmt: skip
-TO_COME = ["tiles"]
+TO_COME: list[str] = []
 BEYOND = ["completion"]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from conftest import ROOT
 
-from fairseq_xling.rounds.perform import die_with_parent
+from fairseq_xling.processes import die_with_parent
 
 NODES = ("n1", "n2", "n3")
 CORE = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fairseq_xling.files import atomic_write
-from fairseq_xling.rounds.perform import Outcome, die_with_parent, last_lines
+from fairseq_xling.processes import die_with_parent
+from fairseq_xling.rounds.perform import Outcome, last_lines
 from fairseq_xling.rounds.state import slug
 
 JOBS, ENDED, SUBMITIT = ".jobs", "ended", "submitit"

@@ -14,7 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from fairseq_xling.rounds.perform import Outcome, die_with_parent
+from fairseq_xling.processes import die_with_parent
+from fairseq_xling.rounds.perform import Outcome
 from fairseq_xling.rounds.stages import Stage
 
 
