@@ -12,7 +12,7 @@ from typing import Any
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 from fairseq_xling.neighbours.certify import CODE_COLUMNS, LANES
@@ -25,6 +25,8 @@ _INT8, _INT16, _INT32, _INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 def only_avx2() -> bool:
     """The processor multiplies 32 codes in one instruction, and has none for 64."""
+    if config.CPU_NAME or config.CPU_FEATURES is not None:
+        return False  # numba was told to make code for another processor
     has = get_host_cpu_features()
     return bool(has.get("avx2")) and not has.get("avx512bw")
 

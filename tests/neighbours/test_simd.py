@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.core import config
 
 from fairseq_xling.neighbours.codes import LONGEST_CODED
 from fairseq_xling.neighbours.simd import (
@@ -56,6 +58,11 @@ def test_code_products_are_sums_of_whole_numbers(seed: int, blocks: int, i: int,
 def test_processors_with_wider_instructions_are_left_to_llvm() -> None:
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
     assert only_avx2() == ("avx2" in flags and "avx512bw" not in flags)
+
+
+def test_code_for_another_processor_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "CPU_NAME", "generic")
+    assert not only_avx2()
 
 
 def test_the_longest_codes_do_not_overflow() -> None:
