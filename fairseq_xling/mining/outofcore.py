@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fairseq_xling.errors import ConfigError, CorpusError, XlingError
 from fairseq_xling.files import sha256_json
 from fairseq_xling.mining.config import MiningConfig
-from fairseq_xling.mining.tileplan import Sides, TilePlan, describe_sides, read_plan, write_plan
+from fairseq_xling.mining.tileplan import Sides, TilePlan, describe_sides, read_plan, refuse_others, write_plan
 from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, SearchReport
 from fairseq_xling.neighbours.memory import Work, check_limit, held_now, most_rows, plan_tiles
 from fairseq_xling.neighbours.threads import default_threads
@@ -86,7 +88,7 @@ def _planned(
             else:
                 report = search_missing(state, plan.search(sides, config.threads), state.missing(), progress)
         progress = None  # of what turns out to be damaged even now
-        found = state.merged(replace(report, seconds=time.perf_counter() - started))
+        found = state.merged(replace(report, seconds=time.perf_counter() - started, tiles=len(plan.grid)))
         if found is not None:
             return found
 
@@ -110,9 +112,11 @@ def check_memory(shapes: Shapes, config: MiningConfig) -> None:
 def search_key(sides: Sides, config: MiningConfig, hashes: tuple[str, str]) -> str:
     """All that decides the neighbours: what is selected of them may change without a new search."""
     shapes = [list(side.shape) for side in sides]
-    said = {"inputs": hashes, "shapes": shapes, "k": config.mining_k}
+    said: dict[str, Any] = {"inputs": hashes, "shapes": shapes, "k": config.mining_k}
     if config.unify:
-        said |= {"rows": [side.rows for side in sides]}
+        said["rows"] = [
+            None if side.rows is None else hashlib.sha256(side.rows.tobytes()).hexdigest() for side in sides
+        ]
     return sha256_json(said)
 
 
@@ -120,6 +124,7 @@ def _prepared(sides: Sides, config: MiningConfig, tiling: Tiling, number: int | 
     """Plan the search and write that down, or find the plan of the run that is to go on."""
     folder, key = tiling.folder, search_key(sides, config, tiling.hashes)
     work = work_of(_shapes(sides), config)
+    refuse_others(folder)
     held, there, tiles = held_now(), read_plan(folder), sorted(folder.glob("tile-*"))
     most, described = most_rows(work, config.memory_limit, held), describe_sides(sides, tiling.hashes)
     if there is not None and there.key == key and number in (None, len(there.grid)):
@@ -129,7 +134,7 @@ def _prepared(sides: Sides, config: MiningConfig, tiling: Tiling, number: int | 
                 "or remove that folder"
             )
         if sum(there.grid.largest) <= _TOLERANCE * most:
-            write_plan(folder, replace(there, sides=described), sides)
+            write_plan(folder, replace(there, sides=described, precision=config.precision), sides)
             return there
         tiling.tell(f"the tiles in {folder} need more memory than --memory-limit leaves: all is searched again")
     elif tiles:
@@ -161,7 +166,7 @@ def search_missing(
                 tile = search.tile(number, state.known(number), progress)
                 state.save(number, tile)
                 reports.append(tile.report)
-            elif wait:
+            else:
                 _advance(progress, state.grid, number)
             state.release(number)
         left = skipped
@@ -220,7 +225,7 @@ def _merged(sides: Sides, config: MiningConfig, tiling: Tiling) -> Neighbours:
     said = list[str]()
     first, *others = tiling.finished
     state = TileState(first, key, grid, config.mining_k, others, said.append)
-    found = state.merged(SearchReport(0.0)) if not state.missing() else None
+    found = state.merged(SearchReport(0.0, tiles=len(grid))) if not state.missing() else None
     if found is None:
         missing = state.missing()
         what = said[-1] if said else f"{len(missing)} of {len(grid)} tiles are missing, the first of them {missing[0]}"

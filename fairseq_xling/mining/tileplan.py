@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from fairseq_xling.vectors import UnitRows, open_vectors
 PLAN = "plan.json"
 Sides = tuple[UnitRows, UnitRows]
 _SIDES = ("source", "target")
+_OURS = re.compile(r"plan\.json|claims|alone|tile-\d+|(?:source|target)-rows\.npy|\..*\.tmp")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,15 @@ def read_plan(folder: Path) -> TilePlan | None:
         return TilePlan(**{**said, "grid": TileGrid(**said["grid"])})
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
+
+
+def refuse_others(folder: Path) -> None:
+    """A folder that holds anything but tiles is somebody's, not ours to fill and to remove."""
+    strange = sorted(path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name))
+    if strange:
+        raise CorpusError(
+            f"{folder} is in the way: it holds {strange[0]}, which is no tile. Move it, or name another place"
+        )
 
 
 def open_sides(folder: Path, plan: TilePlan) -> Sides:

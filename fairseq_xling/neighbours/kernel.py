@@ -61,6 +61,7 @@ class SearchReport:
     block_rows: int = 0
     block_columns: int = 0
     coordinates: int = 0
+    tiles: int = 1
 
 
 @dataclass(frozen=True)

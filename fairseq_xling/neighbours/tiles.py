@@ -126,6 +126,7 @@ def joined(reports: Sequence[SearchReport]) -> SearchReport:
         max(done, key=lambda report: report.seconds),
         seconds=sum(report.seconds for report in done),
         gemm_seconds=sum(report.gemm_seconds for report in done),
+        tiles=len(reports),
         finished=float(np.mean([report.finished for report in done])),
     )
 
