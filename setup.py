@@ -72,7 +72,8 @@ setup(
         "submitit",
     ],
     extras_require={
-        # What `make test` and `make lint` use; scikit-learn is the plain expression that tests of text compare with.
+        # What `make test` and `make lint` use; scikit-learn is the plain expression that tests of text
+        # compare with; transformers and sentence-transformers load what `convert` writes.
         "dev": [
             "hypothesis",
             "mypy",
@@ -80,9 +81,15 @@ setup(
             "pytest>=8",
             "pytest-timeout",
             "ruff",
+            "safetensors",
             "scikit-learn",
+            "sentence-transformers>=5",
+            "transformers>=5",
             "types-PyYAML",
         ],
+        # interchange/tokenizer.py and interchange/sentence_transformers.py, whose REQUIREMENTs say the same.
+        "huggingface": ["transformers>=5", "safetensors"],
+        "sentence-transformers": ["sentence-transformers>=5"],
         # interchange/mteb.py, whose REQUIREMENT says the same.
         "mteb": ["mteb>=2.26"],
     },

@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from references.written_model import WrittenModel
 
+# No test may ask the internet for a model; read once, when the library is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 # A busy machine is no fault of the code: examples have no deadline, and slow generation of one is no failure.
 settings.register_profile("house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -45,7 +45,7 @@ OUTSIDE: dict[str, set[str]] = {
     "evaluation": {"sacrebleu"},
     "nn": {"torch"},
     **dict.fromkeys(F3, FAIRSEQ),
-    "interchange": FAIRSEQ | {"transformers", "sentence_transformers", "safetensors", "mteb"},
+    "interchange": FAIRSEQ | {"transformers", "tokenizers", "sentence_transformers", "safetensors", "mteb"},
     "rounds": {"yaml", "submitit"},
     "report": set(),
     "demo": set(),

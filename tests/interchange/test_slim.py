@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from references.written_dual import write_dual
 from references.written_model import WrittenModel, write_checkpoint
 
-from fairseq_xling.encoders.opening import ModelChoice, open_model
+from fairseq_xling.encoders.opening import ModelChoice, open_encoder, open_model
 from fairseq_xling.files import read_manifest, sha256_file
 from fairseq_xling.interchange.slim import slim_folder
 from fairseq_xling.models._checkpoints import weights_hash
@@ -52,3 +53,23 @@ def test_slim_of_slim_is_the_same(written_model: WrittenModel, tmp_path) -> None
     slim_folder(choice(written_model), str(tmp_path / "a"))
     slim_folder(ModelChoice(str(tmp_path / "a" / "model.pt")), str(tmp_path / "b"))
     assert sha256_file(tmp_path / "a" / "model.pt") == sha256_file(tmp_path / "b" / "model.pt")
+
+
+def test_a_dual_encoder_without_its_training_heads(written_model: WrittenModel, tmp_path) -> None:
+    heads = {"dual_train_head": True, "rtl_layers": 1, "dual_pooling": "max"}
+    choice = write_dual(tmp_path / "d.pt", written_model.data, "none", **heads)
+    manifest = slim_folder(choice, str(tmp_path / "slim"))
+    original, slim = open_encoder(choice), open_encoder(ModelChoice(str(tmp_path / "slim" / "model.pt")))
+    assert weights_hash(slim.model) == weights_hash(original.model) == manifest.counts["weights"]
+    assert (slim.model.pooling, slim.tokens.source_style) == ("max", "none")
+    assert not any("head." in name for name in slim.model.state_dict() if "lm_head" not in name)
+
+
+def test_half_precision_is_kept(written_model: WrittenModel, tmp_path) -> None:
+    state = torch.load(written_model.checkpoint, weights_only=False)
+    state["model"] = {name: value.half() for name, value in state["model"].items()}
+    torch.save(state, tmp_path / "half.pt")
+    slim_folder(choice(written_model, tmp_path / "half.pt"), str(tmp_path / "slim"))
+    weights = torch.load(tmp_path / "slim" / "model.pt", weights_only=True)["model"]
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+    assert all(torch.equal(value, state["model"][name]) for name, value in weights.items())
