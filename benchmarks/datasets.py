@@ -27,6 +27,12 @@ _WORDING_SHARE = 0.2  # of a vector's variance
 _MEAN_SHARE = 0.7  # of a vector's squared length, under a strong common mean
 _MEAN_COSINE = 0.9  # between the two languages' means
 
+# Of `natural_neighbours`: shares of a meaning's variance that its domain and its topic decide, and how sentences come.
+_DOMAINS, _DOMAIN_SHARE, _NATURAL_TOPIC_SHARE = 60, 0.15, 0.3
+_ZIPF = 0.8  # the r-th largest topic has r^-0.8 times the sentences of the largest
+_PARAPHRASED, _PARAPHRASE_SHARE = 0.1, 0.85  # share of the sentences that say another's meaning, and how much of it
+_TRANSLATED = 0.7  # share of the sentences that the other language has too
+
 
 def decaying_spectrum(n: int, dim: int, seed: int, exponent: float = EXPONENT) -> Pair:
     """Sources and targets [n, dim]: translations of each other in different order, around the origin."""
@@ -46,6 +52,50 @@ def strong_common_mean(n: int, dim: int, seed: int, exponent: float = EXPONENT) 
     return _shuffled(sides, generator)
 
 
+def natural_neighbours(n: int, dim: int, seed: int, exponent: float = EXPONENT) -> Pair:
+    """The hardest of these for an index: every sentence has near neighbours that are not its translation.
+
+    Domains hold topics, topics of very different sizes hold sentences, a tenth of the sentences are paraphrases of
+    others, three in ten have no translation, and each language is around its own long mean.
+    """
+    generator = np.random.default_rng(seed)
+    deviations = (np.arange(1, dim + 1) ** (-exponent / 2)).astype(np.float32)
+    axes = np.linalg.qr(generator.standard_normal((dim, dim)))[0].astype(np.float32)
+    shared = int(n * _TRANSLATED)
+    meanings = _natural_meanings(2 * n - shared, deviations, generator)
+    common, own = _unit(generator.standard_normal((1, dim))), _unit(generator.standard_normal((2, dim)))
+    means = np.sqrt(_MEAN_COSINE) * common + np.sqrt(1 - _MEAN_COSINE) * own
+    sides = []
+    for said, mean in zip((meanings[:n], meanings[n - shared :]), means, strict=True):
+        wordings = generator.standard_normal((n, dim), np.float32) * deviations
+        side = _unit(_mixed(wordings, said, _WORDING_SHARE) @ axes)
+        side *= np.float32(np.sqrt(1 - _MEAN_SHARE))
+        side += np.float32(np.sqrt(_MEAN_SHARE)) * mean.astype(np.float32)
+        sides.append(_unit(side)[generator.permutation(n)])
+    return sides[0], sides[1]
+
+
+def _natural_meanings(count: int, deviations: Float32, generator: np.random.Generator) -> Float32:
+    """Meanings [count, d] in domains and topics, in random order, with paraphrases."""
+
+    def draw(rows: int) -> Float32:
+        return generator.standard_normal((rows, len(deviations)), np.float32) * deviations
+
+    topics = max(1, count // _SENTENCES_A_TOPIC)
+    weights = np.arange(1, topics + 1) ** -_ZIPF
+    domains, topic_vectors = draw(_DOMAINS), draw(topics)
+    domain_of_topic = generator.integers(0, _DOMAINS, topics)
+    topic_of = generator.choice(topics, count, p=weights / weights.sum())
+    meanings = draw(count)
+    meanings *= np.float32(np.sqrt(1 - _DOMAIN_SHARE - _NATURAL_TOPIC_SHARE))
+    meanings += np.float32(np.sqrt(_DOMAIN_SHARE)) * domains[domain_of_topic[topic_of]]
+    meanings += np.float32(np.sqrt(_NATURAL_TOPIC_SHARE)) * topic_vectors[topic_of]
+    paraphrases = generator.permutation(count)[: int(count * _PARAPHRASED)]
+    originals = generator.integers(0, count, len(paraphrases))
+    meanings[paraphrases] = _mixed(meanings[originals], draw(len(paraphrases)), _PARAPHRASE_SHARE)
+    return meanings
+
+
 def isotropic(n: int, dim: int, seed: int, exponent: float = 0.0) -> Pair:
     """Gaussian vectors with no structure but the translations: no encoder is like this; bounds are at their worst."""
     generator = np.random.default_rng(seed)
@@ -59,6 +109,7 @@ DATASETS: dict[str, Callable[[int, int, int, float], Pair]] = {
     "strong common mean": strong_common_mean,
     "isotropic": isotropic,
 }
+INDEXED = {"natural neighbours": natural_neighbours, "decaying spectrum": decaying_spectrum}  # for indexes
 
 
 def describe(source: Float32, target: Float32) -> str:

@@ -4,9 +4,10 @@
   fairseq-xling mine --source ro.txt --target en.txt --encoder surface --output pairs.tsv
   fairseq-xling mine --source ro.npy --target en.npy --source-text ro.txt --target-text en.txt --output pairs.tsv.gz
 
-Every sentence's nearest neighbours in the other language are found exactly, in one pass for both directions. A pair's
-margin says how much nearer the two are to each other than to their neighbours; 1.06 and more (ratio) is usually a
-translation. The output is sorted best first:
+Every sentence's nearest neighbours in the other language are found exactly, in one pass for both directions (--index
+names faster ways; their pairs carry them in the signature, and on stderr you see how many neighbours they find). A
+pair's margin says how much nearer the two are to each other than to their neighbours; 1.06 and more (ratio) is usually
+a translation. The output is sorted best first:
 
   score TAB source id TAB target id      ids are line numbers from 0; with --source-text and --target-text, the lines
                                          themselves; --retrieval all adds `forward` or `backward` and a rank from 0
@@ -89,7 +90,7 @@ def mine(args: argparse.Namespace, tiles: tuple[Path, ...]) -> int:
     if Path(args.output).is_file():
         outputs = {Path(args.output).name: sha256_file(args.output)}
         seconds = round(time.perf_counter() - started, 3)
-        manifest = Manifest("pairs", _decisive(config, sides), sides.inputs, outputs, facts, seconds)
+        manifest = Manifest("pairs", _decisive(config, sides, facts), sides.inputs, outputs, facts, seconds)
         write_manifest(manifest_path, manifest)
     if tiling and not tiles:
         shutil.rmtree(tiling.folder)
@@ -146,11 +147,12 @@ def tiles_beside(output: str) -> Path:
     return manifest_beside(output).with_suffix("").with_suffix(".tiles")
 
 
-def _decisive(config: MiningConfig, sides: Sides) -> dict[str, Any]:
+def _decisive(config: MiningConfig, sides: Sides, facts: dict[str, Any]) -> dict[str, Any]:
     """The configuration as far as it decides the pairs."""
     indifferent = ("precision", "threads", "memory_limit", "workers", "skip_quality")
     values = {name: value for name, value in asdict(config).items() if name not in indifferent}
     values["threshold"] = config.effective_threshold
+    values["index"] = facts["search"]["index"]  # what --index auto came to
     if sides.encoder:
         values["encoder"] = sides.encoder
     return values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fairseq_xling.configs import at_least, option
+from fairseq_xling.neighbours.indexes import AUTO, EXACT, index_faults
 from fairseq_xling.neighbours.memory import parse_bytes
 from fairseq_xling.signatures import signature
 
@@ -49,6 +50,11 @@ class MiningConfig:
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "arithmetic of the search; the pairs are the same, bf16 is faster where the processor has it"
     )
+    index: str = option(
+        "exact",
+        "how neighbours are searched; exact: all, proven; auto: by size, exact up to 50 000 x 50 000; likely[:R]: "
+        "bounds that hold for most pairs, aiming at recall R (0.95); or a faiss factory, IVF1024,SQ8:nprobe=64",
+    )
     threads: int | None = option(None, "threads of the search (default: all cores this process may use)")
     memory_limit: str | None = option(
         None,
@@ -66,6 +72,12 @@ class MiningConfig:
         yield from at_least("workers", self.workers, 1)
         if self.memory_limit is not None and parse_bytes(self.memory_limit) is None:
             yield f"`memory_limit` must be a number with K, M, G or T, as 2G, but is {self.memory_limit!r}"
+        yield from index_faults(self.index)
+        if self.index not in (EXACT, AUTO) and (self.memory_limit is not None or self.workers > 1):
+            yield (
+                f"`index` {self.index} holds all vectors in one process, tiles are searched exactly. "
+                "Leave out --index, or --memory-limit and --workers"
+            )
         if self.suggested_cap and self.skip_quality:
             yield "`suggested_cap` needs the estimate that `skip_quality` leaves out. Give one of the two"
         if not 0 < self.target_precision <= 1:
@@ -87,8 +99,12 @@ class MiningConfig:
 
     @property
     def signature(self) -> str:
-        """What decides the pairs, limits only where they are set; threads, memory and the like decide nothing."""
+        """What decides the pairs, limits only where they are set; threads, memory and the like decide nothing.
+
+        An exact index is not named: what is not approximate has the signature it always had.
+        """
         limits = {
+            "index": None if self.index == EXACT else self.index,
             "max_margin": self.max_margin,
             "min_count": self.min_count or None,
             "max_count": self.max_count,

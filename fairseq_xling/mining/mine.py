@@ -17,6 +17,7 @@ from fairseq_xling.mining.pairs import Float64, Int64, MinedPairs
 from fairseq_xling.mining.quality import Decoys, estimate, find_decoys
 from fairseq_xling.mining.select import margins_of, score_candidates, select
 from fairseq_xling.neighbours.certify import pair_cosines
+from fairseq_xling.neighbours.indexes import AUTO, EXACT, decide, search_by
 from fairseq_xling.neighbours.margin import neighbour_means
 from fairseq_xling.vectors import UnitRows, Vectors, validate
 
@@ -62,6 +63,7 @@ def mine_pairs(
 
         check_memory((source.shape, target.shape), config)
     left, right = prepare_sides(source, target, config, texts, in_tiles)
+    config = _decided(config, left, right)
     neighbours = find_neighbours(left, right, config, progress, tiling)
     candidates = score_candidates(neighbours, config.margin)
     decoys = [_decoys(side, config) for side in (left, right)] if not config.skip_quality else None
@@ -94,6 +96,7 @@ def score_pairs(
     """The margin of each given pair of lines, `ids` = (source ids [p], target ids [p]), in the order given."""
     checked(config)
     left, right = prepare_sides(source, target, config, texts)
+    config = _decided(config, left, right)
     rows = tuple(
         _rows_of(side, given, name) for side, given, name in ((left, ids[0], "source"), (right, ids[1], "target"))
     )
@@ -121,16 +124,25 @@ def find_neighbours(
         from fairseq_xling.mining.outofcore import tiled_neighbours
 
         return tiled_neighbours((left.unit, right.unit), config, tiling, progress)
-    from fairseq_xling.neighbours.kernel import SearchConfig, search
+    from fairseq_xling.neighbours.kernel import SearchConfig
 
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
-    return search(left.unit, right.unit, settings, progress)
+    return search_by(config.index, left.unit, right.unit, settings, progress)
+
+
+def _decided(config: MiningConfig, left: Side, right: Side) -> MiningConfig:
+    """The same with the index that is meant for these sides; n-grams, and vectors in tiles, are searched exactly."""
+    if not (_is_sparse(left.unit) or isinstance(right.unit, UnitRows)):
+        return replace(config, index=decide(config.index, len(left.ids), len(right.ids)))
+    if config.index not in (EXACT, AUTO):
+        raise ConfigError(f"--index {config.index} is for vectors in memory; n-grams and tiles are searched exactly")
+    return replace(config, index=EXACT)
 
 
 def _decoys(side: Side, config: MiningConfig) -> Decoys:
     def find(some: Any, every: Any, k: int) -> tuple[Int64, npt.NDArray[np.float32]]:
         one = Side(some, side.ids, side.row_of), Side(every, side.ids, side.row_of)
-        found = find_neighbours(*one, replace(config, mining_k=k, workers=1))
+        found = find_neighbours(*one, replace(config, mining_k=k, workers=1, index=EXACT))
         return found.forward_ids, found.forward_cosines
 
     return find_decoys(side.unit, config.mining_k, config.margin, find)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,20 @@ def histogram_lines(scores: Float64, bins: int = 12, width: int = 40) -> Iterato
         yield f"  {step['low']:7.4f} to {step['high']:7.4f}  {step['count']:>9}  {bar}"
 
 
+def index_lines(search: Mapping[str, Any]) -> Iterator[str]:
+    """What an approximate search found of a sample's exact neighbours; nothing is said of an exact one."""
+    if search["index"] != "exact":
+        yield (
+            f"index {search['index']}: found {search['forward_recall']:.2%} of the sources' neighbours and "
+            f"{search['backward_recall']:.2%} of the targets' (sample of {search['recall_rows']} each)"
+        )
+
+
 def summary_lines(pairs: MinedPairs, quality_line: str) -> Iterator[str]:
     """For the person at the end of `mine`."""
     facts = pairs.facts
     yield f"{facts['sources']} sources, {facts['targets']} targets: {len(pairs)} pairs in {facts['seconds']:.1f} s"
     yield quality_line
+    yield from index_lines(facts["search"])
     yield from histogram_lines(pairs.scores)
     yield pairs.signature

@@ -93,9 +93,14 @@ def leading_bound(
 
 
 def joined_bound(source: LeadingSide, target: LeadingSide, basis: Basis, precision: str) -> UpperBound:
-    """The same from a source side in `basis` and a target side in `basis.turned`."""
+    """The same from a source side in `basis` and a target side in `basis.turned`.
+
+    A basis that takes only a share of the missing lengths gives bounds that hold for most pairs, not for all.
+    """
     turning, offset_slack = _turning_error(basis.directions), _offset_slack(len(basis.directions))
     left, right = source.coordinates, target.coordinates
+    if basis.share < 1:
+        left = torch.cat([left[:, :-1], basis.share * left[:, -1:]], dim=1)
     # a.b - a'.b' = (a - a').b + a'.(b - b') for turned coordinates a' that are off by at most turning * length.
     slack = turning * (2 + turning) * source.length * target.length + offset_slack
     if precision == "bf16":

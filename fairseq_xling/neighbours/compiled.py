@@ -170,3 +170,12 @@ def finish(  # type: ignore[no-untyped-def]
             found_cosines[reached] = cosine
             reached += 1
     return reached, finished
+
+
+@_compiled(_FIXED_MATRIX, _FIXED_MATRIX, _NUMBERS, _NUMBERS)
+def cosines_of(source, target, rows, columns):  # type: ignore[no-untyped-def]
+    """`certify.pair_cosines` of the pairs (rows[p], columns[p]), [p]."""
+    cosines = np.empty(len(rows), np.float32)
+    for index in range(len(rows)):
+        cosines[index] = exact_cosine(source, rows[index], target, columns[index])
+    return cosines

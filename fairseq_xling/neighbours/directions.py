@@ -13,22 +13,26 @@ import torch
 
 _SAMPLE_ROWS = 2048  # of each side, for the basis
 _JUDGED_ROWS = 64  # of each side, whose k-th best cosines tell how many pairs a width would leave
-_JUDGED_COLUMNS = 1024
-_STEP = 64  # widths are multiples of it, which products of blocks like
+JUDGED_COLUMNS = 1024
+STEP = 64  # widths are multiples of it, which products of blocks like
 
 # Costs on one core in nanoseconds, measured on an AVX-512 processor; only their ratios matter.
-_PICKED = 10.0  # a pair that the first bound leaves
-_CODED = 0.03  # one coordinate of it in codes
-_THRESHOLDS_RISE = 1.3  # early blocks meet lower thresholds than the final ones
+PICKED = 10.0  # a pair that the first bound leaves
+CODED = 0.03  # one coordinate of it in codes
+THRESHOLDS_RISE = 1.3  # early blocks meet lower thresholds than the final ones
 
 
 @dataclass(frozen=True)
 class Basis:
-    """Nearly orthonormal `directions` [d, w] around the means [d] of the two sides."""
+    """Nearly orthonormal `directions` [d, w] around the means [d] of the two sides.
+
+    `share` is the part of the other coordinates' lengths that a bound adds: 1 proves it, less makes it likely.
+    """
 
     source_mean: torch.Tensor
     target_mean: torch.Tensor
     directions: torch.Tensor
+    share: float = 1.0
 
     @property
     def turned(self) -> Basis:
@@ -38,7 +42,7 @@ class Basis:
 
 def basis(source: torch.Tensor, target: torch.Tensor, width: int) -> Basis:
     """The `width` directions with the most variance, by two steps of subspace iteration on a sample of rows."""
-    rows, columns = _sample(source, _SAMPLE_ROWS), _sample(target, _SAMPLE_ROWS)
+    rows, columns = sample_rows(source, _SAMPLE_ROWS), sample_rows(target, _SAMPLE_ROWS)
     means = rows.mean(dim=0), columns.mean(dim=0)
     left, right = rows - means[0], columns - means[1]
     covariance = left.T @ left + right.T @ right
@@ -54,32 +58,32 @@ def paying_basis(source: torch.Tensor, target: torch.Tensor, k: int, seconds_per
     `seconds_per_product`: of one coordinate in a block product, on one core.
     """
     dim = source.shape[1]
-    largest = dim // 2 // _STEP * _STEP
-    if largest < _STEP:
+    largest = dim // 2 // STEP * STEP
+    if largest < STEP:
         return None
     found = basis(source, target, largest)
     left = _shares_left(source, target, found, k) + _shares_left(target, source, found.turned, k)
-    widths = torch.arange(0, largest + 1, _STEP)
+    widths = torch.arange(0, largest + 1, STEP)
     multiplied = widths + dim * widths * (1 / len(source) + 1 / len(target))
-    costs = 1e9 * seconds_per_product * multiplied + _THRESHOLDS_RISE * left * (_PICKED + _CODED * dim)
+    costs = 1e9 * seconds_per_product * multiplied + THRESHOLDS_RISE * left * (PICKED + CODED * dim)
     best = int(costs[1:].argmin()) + 1
     if float(costs[best]) > 0.95 * 1e9 * seconds_per_product * dim:
         return None
     # One more coordinate is the length of what the others leave out: together they make a round number.
-    return Basis(found.source_mean, found.target_mean, found.directions[:, : best * _STEP - 1].contiguous())
+    return Basis(found.source_mean, found.target_mean, found.directions[:, : best * STEP - 1].contiguous())
 
 
 def _shares_left(source: torch.Tensor, target: torch.Tensor, found: Basis, k: int) -> torch.Tensor:
     """Share of a sample's pairs [widths + 1] whose bound after 0, 64, 128 ... coordinates reaches the source's list."""
-    rows, columns = _sample(source, _JUDGED_ROWS), _sample(target, _JUDGED_COLUMNS)
+    rows, columns = sample_rows(source, _JUDGED_ROWS), sample_rows(target, JUDGED_COLUMNS)
     thresholds = _kth_best(rows, target, k)
     centred = rows - found.source_mean, columns - found.target_mean
     left, right = (part @ found.directions for part in centred)
     rest = [part.square().sum(dim=1) for part in centred]
     bounds = (rows @ found.target_mean)[:, None] + centred[1] @ found.source_mean
     shares = [1.0]
-    for start in range(0, found.directions.shape[1], _STEP):
-        now = slice(start, start + _STEP)
+    for start in range(0, found.directions.shape[1], STEP):
+        now = slice(start, start + STEP)
         bounds = bounds + left[:, now] @ right[:, now].T
         rest = [length - part[:, now].square().sum(dim=1) for length, part in zip(rest, (left, right), strict=True)]
         lengths = [length.clamp_min(0).sqrt() for length in rest]
@@ -95,6 +99,6 @@ def _kth_best(rows: torch.Tensor, others: torch.Tensor, k: int) -> torch.Tensor:
     return best[:, -1]
 
 
-def _sample(vectors: torch.Tensor, rows: int) -> torch.Tensor:
+def sample_rows(vectors: torch.Tensor, rows: int) -> torch.Tensor:
     """At most `rows` rows at equal distances."""
     return vectors[:: -(-len(vectors) // rows)]

@@ -16,11 +16,13 @@ from fairseq_xling.configs import at_least, checked, option
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.neighbours import gemm
 from fairseq_xling.neighbours.bounds import LeadingSide, bf16_bound, joined_bound, leading_side, plain_bound
+from fairseq_xling.neighbours.calibration import likely_basis
 from fairseq_xling.neighbours.codes import LONGEST_CODED
 from fairseq_xling.neighbours.directions import Basis, basis, paying_basis
 from fairseq_xling.neighbours.lists import Float32, Int64, TopLists
 from fairseq_xling.neighbours.sweep import Problem
 from fairseq_xling.neighbours.tensors import as_tensor
+from fairseq_xling.neighbours.threads import one_thread
 from fairseq_xling.neighbours.workers import Grid, Progress, sweep_all
 
 _TUNED_FROM = 1e10  # multiply-adds; a shorter search is over before the fastest way is known
@@ -29,7 +31,10 @@ _NORM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How to search. Only `k` changes the neighbours found; everything else changes the time it takes."""
+    """How to search. Only `k` and `recall` change the neighbours found; all else changes the time it takes.
+
+    With `recall` the shape of the blocks decides too (but not the number of threads), and arithmetic is fp32.
+    """
 
     k: int = option(4, "neighbours of each sentence")
     precision: Literal["auto", "fp32", "bf16"] = option("auto", "arithmetic of the products; auto: the faster here")
@@ -42,14 +47,23 @@ class SearchConfig:
         None, "leading coordinates that are multiplied before the rest is bounded (default: as many as pay; numba only)"
     )
 
+    recall: float | None = option(
+        None, "share of the neighbours to find, by bounds that are likely instead of proven (default: all, proven)"
+    )
+
     def faults(self) -> Iterator[str]:
         for name in ("k", "threads", "block_rows", "block_columns", "coordinates"):
             yield from at_least(name, getattr(self, name), 1)
+        if self.recall is not None and not 0 < self.recall < 1:
+            yield f"`recall` must be between 0 and 1, but is {self.recall:g}. Leave it out to find all neighbours"
 
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What a search did, beside its result: `finished` is the share of all products computed in full precision."""
+    """What a search did, beside its result: `finished` is the share of all products computed in full precision.
+
+    The recalls are of `recall_rows` sampled sources and targets; 1 without a sample where the search is exact.
+    """
 
     seconds: float
     gemm_seconds: float = 0.0
@@ -62,11 +76,15 @@ class SearchReport:
     block_columns: int = 0
     coordinates: int = 0
     tiles: int = 1
+    index: str = "exact"
+    forward_recall: float = 1.0
+    backward_recall: float = 1.0
+    recall_rows: int = 0
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The exact k nearest of every source and every target, each row sorted by (-cosine, id).
+    """The k nearest of every source and every target, each row sorted by (-cosine, id); all of them unless asked.
 
     forward_ids, forward_cosines [n, min(k, m)]: targets of each source; backward_ids, backward_cosines
     [m, min(k, n)]: sources of each target. Ids are int64, cosines the float32 of `certify.pair_cosines`.
@@ -110,7 +128,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Approach:
-    """How a search is done, decided once for all its tiles; it decides how long they take, never what they find."""
+    """How a search is done, decided once for all its tiles; it decides how long they take, never what they find.
+
+    Only with `recall` it decides both. Nothing that is timed, or computed by several threads, may decide then.
+    """
 
     config: SearchConfig
     precision: str
@@ -123,11 +144,15 @@ class Approach:
     @classmethod
     def choose(cls, left: Float32, right: Float32, shape: tuple[int, int], config: SearchConfig) -> Approach:
         """For a search of `shape` = (n, m) rows, of which `left` and `right` [., d] are all or a fair sample."""
+        threads, compiled = config.threads or torch.get_num_threads(), _compiled_backend(config.backend)
+        if config.recall is not None:
+            with one_thread():
+                likely = _likely(as_tensor(left), as_tensor(right), config, compiled)
+            return cls(config, "fp32", threads, compiled, False, likely)
         tuned = float(shape[0]) * shape[1] * left.shape[1] >= _TUNED_FROM
         precision = config.precision
         if precision == "auto":
             precision = "bf16" if tuned and gemm.bf16_pays() else "fp32"
-        threads, compiled = config.threads or torch.get_num_threads(), _compiled_backend(config.backend)
         found = _basis(as_tensor(left), as_tensor(right), cls(config, precision, threads, compiled, tuned, None))
         return cls(config, precision, threads, compiled, tuned, found)
 
@@ -137,7 +162,8 @@ class Approach:
             return Prepared(vectors, None)
         turn = gemm.choose("fp32", as_tensor(vectors), as_tensor(vectors), self.tuned)
         basis = self.basis if of_source else self.basis.turned
-        return Prepared(vectors, leading_side(vectors, basis, turn, self.threads))
+        with one_thread():  # what it shares out by itself it shares out in pieces of one size
+            return Prepared(vectors, leading_side(vectors, basis, turn, self.threads))
 
     def sweep(
         self, source: Prepared, target: Prepared, rows: TopLists, columns: TopLists, progress: Progress | None = None
@@ -150,8 +176,9 @@ class Approach:
         else:
             bound = (bf16_bound if self.precision == "bf16" else plain_bound)(left, right)
         product = gemm.choose(self.precision, bound.source, bound.target, self.tuned)
-        block_rows = max(1, min(config.block_rows, -(-len(left) // self.threads)))
-        grid = Grid(block_rows, min(config.block_columns, len(right)), self.threads, self.compiled)
+        in_step = config.recall is not None
+        block_rows = max(1, min(config.block_rows, len(left) if in_step else -(-len(left) // self.threads)))
+        grid = Grid(block_rows, min(config.block_columns, len(right)), self.threads, self.compiled, in_step)
         work = sweep_all(Problem(left, right, bound, rows, columns), product, grid, progress)
         return SearchReport(
             seconds=time.perf_counter() - started,
@@ -188,6 +215,15 @@ def _basis(left: torch.Tensor, right: torch.Tensor, approach: Approach) -> Basis
     if approach.tuned:
         return paying_basis(left, right, config.k, gemm.seconds_per_coordinate(approach.precision))
     return None
+
+
+def _likely(left: torch.Tensor, right: torch.Tensor, config: SearchConfig, compiled: bool) -> Basis | None:
+    """Directions for bounds that are likely; None where vectors are so short that all coordinates are multiplied."""
+    if not compiled:
+        raise ConfigError("`recall` needs the package numba. Install it, or search exactly")
+    if config.recall is None or left.shape[1] > LONGEST_CODED:
+        return None
+    return likely_basis(left, right, config.k, config.recall)
 
 
 def _compiled_backend(backend: str) -> bool:

@@ -25,6 +25,8 @@ class Problem:
     A row block's lists belong to the worker that searches it; a column block's lists are written under its lock and
     read without: a k-th best cosine only rises, so an old one lets more products through, never fewer. Every pair is
     swept once: the lists start empty, or with other pairs, whose ids may be anything outside the problem's own.
+
+    `floors` [m, k], where given, are read instead of the columns' lists: their cosines before the present step.
     """
 
     source: Float32
@@ -32,6 +34,7 @@ class Problem:
     bound: UpperBound
     rows: TopLists
     columns: TopLists
+    floors: Float32 | None = None
 
 
 class Sweep(Protocol):
@@ -104,7 +107,8 @@ class CompiledSweep:
         slack = bound.code_slack if codes[0].codes.shape[1] else bound.slack
         # The lists hold no pair of this block yet, so that lower bounds of its pairs may raise copies of their cosines.
         row_floors = problem.rows.cosines[first_row : first_row + block.shape[0]].copy()
-        column_floors = problem.columns.cosines[first_column : first_column + block.shape[1]].copy()
+        seen = problem.columns.cosines if problem.floors is None else problem.floors
+        column_floors = seen[first_column : first_column + block.shape[1]].copy()
         count = compiled.candidates(
             block,
             corner,

@@ -99,6 +99,11 @@ FAULTS = [
     (["--margin", "ration"], "invalid choice: 'ration'"),
     (["--thresold", "1"], "unrecognized arguments: --thresold"),
     (["--unify"], "needs the texts"),
+    (["--index", "IVF64;Flat"], "`index` must be exact, auto, likely, likely:0.95 or a faiss factory"),
+    (["--index", "likely:7"], "recall aimed at must be between 0 and 1"),
+    (["--index", "Nonsense"], "`index` Nonsense: faiss cannot use it for 60 x 60 vectors of dimension 8"),
+    (["--index", "IVF4096,Flat"], "Number of training points (120) should be at least as large as number of clusters"),
+    (["--index", "PQ3"], "should be a multiple of the number of subquantizers"),
     (["--fit", "x.txt"], "--encoder surface"),
 ]
 
@@ -148,3 +153,35 @@ def test_ids_are_written_where_texts_only_serve_to_unify(sides):
     assert sources
     assert all(source % 2 == 0 for source in sources)  # the first of each two equal lines
     assert run("mine", *common, *texts[:-1], "--output", folder / "texts.tsv") == 2
+
+
+def test_an_approximate_index_is_in_signature_manifest_and_on_stderr(sides, capsys):
+    folder, x, y = sides
+    inputs = ("--source", folder / "x.npy", "--target", folder / "y.npy", "--threshold", 0)
+    for index in ("exact", "auto", "IVF8,Flat", "Flat"):
+        assert run("mine", *inputs, "--output", folder / f"{index}.tsv", "--index", index, "--json") == 0
+        captured = capsys.readouterr()
+        manifest = read_manifest(folder / f"{index}.manifest.json")
+        meant = {"auto": "exact", "IVF8,Flat": "IVF8,Flat:nprobe=1"}.get(index, index)
+        assert manifest.config["index"] == manifest.counts["search"]["index"] == meant
+        report = json.loads(captured.out)
+        if meant == "exact":
+            assert "index" not in report["signature"]
+            assert "index" not in captured.err
+        else:
+            assert f"|index:{meant}|" in report["signature"]
+            recall = manifest.counts["search"]["forward_recall"]
+            assert f"index {meant}: found {recall:.2%} of the sources' neighbours" in captured.err
+            assert (recall == 1) == (index == "Flat")
+    assert (folder / "exact.tsv").read_bytes() == (folder / "auto.tsv").read_bytes()
+    assert (folder / "exact.tsv").read_bytes() == (folder / "Flat.tsv").read_bytes()
+
+
+def test_n_grams_have_no_approximate_index(tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text("una riga\nun'altra\n")
+    inputs = ("--source", tmp_path / "a.txt", "--target", tmp_path / "b.txt", "--encoder", "surface")
+    for index, code in (("auto", 0), ("exact", 0), ("likely", 2), ("Flat", 2)):
+        assert run("mine", *inputs, "--output", tmp_path / f"{index}.tsv", "--index", index) == code
+    assert (tmp_path / "auto.tsv").read_bytes() == (tmp_path / "exact.tsv").read_bytes()
+    assert "--index Flat is for vectors in memory; n-grams" in capsys.readouterr().err

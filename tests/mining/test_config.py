@@ -41,3 +41,11 @@ def test_signature_names_what_decides_and_nothing_else():
     fields = parse_signature(MiningConfig(suggested_cap=True).signature)
     assert fields["suggested-cap"] == "p0.9"
     assert fields["threshold"] == "1.06"
+
+
+def test_an_approximate_index_never_has_the_signature_of_an_exact_one():
+    exact, likely, flat = (MiningConfig(index=index).signature for index in ("exact", "likely:0.95", "Flat"))
+    assert exact == MiningConfig().signature
+    assert "index" not in parse_signature(exact)
+    assert parse_signature(likely)["index"] == "likely:0.95"
+    assert parse_signature(flat)["index"] == "Flat"

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from references.mining import mine_slowly
+from references.unit_vectors import falling
 from scipy import sparse
 
 from fairseq_xling.errors import ConfigError, CorpusError
@@ -189,4 +190,25 @@ def test_given_pairs_of_sparse_rows_get_the_score_that_mining_gives_them():
     x, y = (sparse.csr_matrix(unit(rng.random((30, 40)) * (rng.random((30, 40)) < 0.4))) for _ in range(2))
     pairs = mine_pairs(x, y, MiningConfig(threshold=0))
     scores = score_pairs(x, y, (pairs.source_ids, pairs.target_ids), MiningConfig())
+    assert scores.tolist() == pairs.scores.tolist()
+
+
+def test_an_index_that_misses_nothing_gives_the_exact_pairs_and_its_own_signature():
+    x, y = falling(900, 800, 256, 1)
+    exact, likely = (mine_pairs(x, y, MiningConfig(index=index)) for index in ("exact", "likely:0.99"))
+    assert set(zip(exact.source_ids, exact.target_ids, strict=True)) == set(
+        zip(likely.source_ids, likely.target_ids, strict=True)
+    )
+    assert len(exact) > 100
+    assert likely.signature != exact.signature
+    assert likely.facts["search"]["index"] == "likely:0.99"
+    assert likely.facts["search"]["forward_recall"] > 0.98
+    assert exact.facts["search"]["forward_recall"] == 1
+
+
+def test_scores_by_an_index_are_those_that_mining_by_it_gives():
+    x, y = falling(900, 800, 256, 2)
+    config = MiningConfig(index="IVF16,Flat", threshold=0)
+    pairs = mine_pairs(x, y, config)
+    scores = score_pairs(x, y, (pairs.source_ids, pairs.target_ids), config)
     assert scores.tolist() == pairs.scores.tolist()

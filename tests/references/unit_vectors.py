@@ -33,3 +33,12 @@ def two_sides(draw: st.DrawFn, largest: int = 40, longest: int = 70) -> tuple[Fl
     both[np.linalg.norm(both, axis=1) < 1e-6] = 1.0
     rows = unit(both)
     return rows[:n], rows[n:]
+
+
+def falling(n: int, m: int, dim: int, seed: int) -> tuple[Float32, Float32]:
+    """Unit rows whose variances fall from direction to direction; the m targets say again what sources say."""
+    generator = np.random.default_rng(seed)
+    deviations = np.arange(1, dim + 1) ** -0.5
+    source = generator.standard_normal((n, dim)) * deviations
+    said = source[generator.integers(0, n, m)]
+    return unit(source), unit(said + 0.5 * generator.standard_normal((m, dim)) * deviations)
