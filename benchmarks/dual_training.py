@@ -163,7 +163,9 @@ def compare_losses(folder: Path, shape: Shape) -> None:
         other.backward()
         their_table = theirs.model[0].auto_model.embeddings.word_embeddings.weight
         gap = float((table.grad - their_table.grad).abs().max() / their_table.grad.abs().max())
-        print(f"{direction:8} loss: ours {loss.item() / size:.6f}, theirs {other.item():.6f}; gradients differ by {gap:.1e}")
+        print(
+            f"{direction:8} loss: ours {loss.item() / size:.6f}, theirs {other.item():.6f}; gradients differ by {gap:.1e}"
+        )
 
 
 def their_step(loss: nn.Module, optimizer: torch.optim.Optimizer, batch: list[dict[str, Tensor]]) -> None:

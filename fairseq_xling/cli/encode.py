@@ -14,6 +14,9 @@ same --fit files. (--svd gives shorter vectors that retrieve much worse: docs/su
 OUTPUT/encoder; give that directory as --fit to encode other texts in the same space. (mine --encoder surface compares
 the n-grams themselves, which is a little better still.)
 
+--tokens T.npz writes the states of every token too, for `evaluate alignment`: 4 bytes a dimension and token, so for some
+thousand lines.
+
 An interrupted run leaves whole shards; the same command with --resume goes on after the last of them.
 """
 
@@ -59,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="encode `x </s> [language]` (default: as the checkpoint was trained, without where it does not say)",
     )
+    encoding.add_argument("--tokens", metavar="T.npz", help="write every token's state, for evaluate alignment")
     group = parser.add_argument_group("surface encoder")
     group.add_argument("--fit", nargs="+", metavar="F", help="texts to fit, or one fitted state (default: the input)")
     group.add_argument("--svd", type=int, metavar="D", help="project to D leading directions instead")
@@ -90,6 +94,10 @@ def _with_checkpoint(args: argparse.Namespace) -> int:
         shards = _Bar(bar)
         encoder.on_batch = shards.batch
         manifest = _to_shards(args, encoder, lines, work, shards.shard)
+    if args.tokens:
+        states = CheckpointEncoder(opened, config).token_states(lines, args.lang)
+        states.save(args.tokens)
+        note(f"{len(states.tokens)} token states in {args.tokens}")
     if encoder.cut:
         longest = config.max_length or opened.longest
         note(f"{encoder.cut} lines had more than {longest} tokens and lost their end")
@@ -125,7 +133,7 @@ def _with_surface(args: argparse.Namespace) -> int:
     given = config_values(args, EncodingConfig)
     plain = read_config(EncodingConfig, {}, "options")
     named = [f"--{name}".replace("_", "-") for name, value in given.items() if value != getattr(plain, name)]
-    named += [f"--{name}" for name in ("dict", "spm", "langs") if getattr(args, name)]
+    named += [f"--{name}" for name in ("dict", "spm", "langs", "tokens") if getattr(args, name)]
     if named:
         raise ConfigError(f"{', '.join(named)} are for --checkpoint. Leave them out with --encoder surface")
     from fairseq_xling.encoders.stream import Work

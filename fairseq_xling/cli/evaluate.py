@@ -10,6 +10,8 @@
   fairseq-xling evaluate matrix  --folder flores200 --split devtest --vectors vectors --svg matrix.svg
   fairseq-xling evaluate layers  --layer 0=fur.0,eng.0 6=fur.6,eng.6 12=fur.12,eng.12 --svg layers.svg
   fairseq-xling evaluate shuffle --input test.fur --output shuffled.fur
+  fairseq-xling evaluate alignment --source fur.npz --target eng.npz --gold fur-eng.gold --svg line-1.svg
+  fairseq-xling evaluate pca     --vectors fur=fur.vec lij=lij.vec eng=eng.vec --svg pca.svg
   fairseq-xling evaluate translation --hypothesis out.eng --reference test.eng --source test.fur
   fairseq-xling evaluate translation --directions directions.tsv --metrics bleu chrf ter
 
@@ -33,6 +35,7 @@ from fairseq_xling.cli.evaluate_languages import (
     score_shuffle,
 )
 from fairseq_xling.cli.evaluate_pairs import add_bucc, add_pairs, score_bucc, score_pairs
+from fairseq_xling.cli.evaluate_states import add_alignment, add_pca, score_alignment, score_pca
 from fairseq_xling.cli.evaluate_tatoeba import add_tatoeba, score_tatoeba
 from fairseq_xling.cli.evaluate_translation import add_translation, direction_pairs, score_translation
 from fairseq_xling.cli.evaluate_vectors import add_xsim, score_xsim
@@ -73,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         # Counts of that many texts would bury the scores; --json has them.
         means = [score for score in scores if score.pair == "*"]
         emit(f"{matrices(scores, pairs)}\n\n{_table(means or scores)}")
-    else:
+    elif scores:
         emit(_table(scores))
     return 0
 
@@ -127,7 +130,7 @@ def _counts(score: Score) -> str:
 
 Add = Callable[[argparse.ArgumentParser], None]
 Run = Callable[[argparse.Namespace], "Iterable[Score]"]
-_WITHOUT_PAIR = ("matrix", "shuffle")
+_WITHOUT_PAIR = ("matrix", "shuffle", "pca")
 _KINDS: dict[str, tuple[Add, Run, str]] = {
     "tatoeba": (add_tatoeba, score_tatoeba, "nearest neighbour accuracy of a test set's vectors"),
     "xsim": (add_xsim, score_xsim, "error of the best neighbour by margin"),
@@ -135,6 +138,8 @@ _KINDS: dict[str, tuple[Add, Run, str]] = {
     "matrix": (add_matrix, score_matrix, "accuracy between all languages of a folder, as a heat-map"),
     "layers": (add_layers, score_layers, "accuracy of each encoder layer's vectors, as a curve"),
     "shuffle": (add_shuffle, score_shuffle, "write the shuffled-word control of a text"),
+    "alignment": (add_alignment, score_alignment, "which tokens of sentence pairs align, against gold links"),
+    "pca": (add_pca, score_pca, "a picture of several languages' vectors, and how far apart they lie"),
     "bucc": (add_bucc, score_bucc, "F1 of candidates against gold pairs, by two kinds of threshold"),
     "pairs": (add_pairs, score_pairs, "precision and recall of mined line pairs against concept numbers"),
     "translation": (add_translation, score_translation, "BLEU, chrF and TER of one text or of all directions"),

@@ -32,11 +32,11 @@ def write_page(place: Path, page: str) -> Path:
 def open_run(root: Path, config: RoundsConfig | None, notes: Sequence[str] = ()) -> Run:
     """The run with the stages it was to have; None where its configuration does not say, which `notes` explain."""
     from fairseq_xling.report.reading import Planned, read_run
-    from fairseq_xling.rounds.criss import plan_criss
+    from fairseq_xling.rounds.stacking import plan_of
 
     planned = [
         Planned(stage.name, stage.kind, stage.resources.nodes, stage.resources.cpus, stage.resources.gpus)
-        for stage in (plan_criss(config) if config else ())
+        for stage in (plan_of(config) if config else ())
     ]
     return read_run(root.resolve(), _values(root), planned, notes)
 

@@ -45,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mono", action="append", default=[], metavar="xx=FILE", help="monolingual text of a language; repeat it"
     )
     parser.add_argument("--pairs", nargs="+", default=[], metavar="DIR", help="folders that assemble wrote")
+    parser.add_argument(
+        "--bitext",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("xx-yy", "SOURCE", "TARGET"),
+        help="training pairs in two files: line i of one translates line i of the other; repeat it",
+    )
     parser.add_argument("--spm", metavar="M", help="use this SentencePiece model (default: train one)")
     parser.add_argument("--dict", metavar="D.txt", help="use this dictionary (default: the pieces of the model)")
     parser.add_argument("--output", required=True, metavar="DIR", help="the directory to make, whole or not at all")
@@ -71,13 +79,14 @@ def run(args: argparse.Namespace) -> int:
         Sources,
         binarise_all,
         find_pairs,
+        given_pairs,
         make_dictionary,
         make_pieces,
         texts_of,
         without_empty,
     )
 
-    pairs = find_pairs(args.pairs, languages)
+    pairs = given_pairs(args.bitext, languages, find_pairs(args.pairs, languages))
     if args.skip_empty:
         kept = without_empty(pairs)
         left_out = [pair.name for pair in pairs if pair not in kept]
@@ -120,8 +129,8 @@ def _mono(args: argparse.Namespace, languages: list[str]) -> dict[str, str]:
             faults.append(f"{path} does not exist. Check the path (--mono {code})")
         else:
             mono[code] = path
-    if not args.mono and not args.pairs:
-        faults.append("there is nothing to prepare. Give --mono xx=FILE or --pairs DIR")
+    if not args.mono and not args.pairs and not args.bitext:
+        faults.append("there is nothing to prepare. Give --mono xx=FILE, --pairs DIR or --bitext xx-yy SOURCE TARGET")
     if args.dict and not args.spm:
         faults.append("--dict needs the SentencePiece model that it was made with. Give --spm too")
     for name in ("spm", "dict"):

@@ -24,6 +24,7 @@ from fairseq_xling.data.language_tokens import complete_dictionary
 from fairseq_xling.data.pairs import open_dictionary
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import iterate_lines
+from fairseq_xling.languages import parse_pair
 from fairseq_xling.mining.assemble import AssemblyConfig
 from fairseq_xling.text.pieces import Pieces, PiecesConfig, train_pieces
 
@@ -87,6 +88,26 @@ def find_pairs(folders: Sequence[str], languages: Sequence[str]) -> list[PairFil
     faults += [f"{name} is there more than once. Name one folder for each pair of languages" for name in twice]
     if faults:
         raise ConfigError(faults, "pairs")
+    return found
+
+
+def given_pairs(
+    named: Sequence[Sequence[str]], languages: Sequence[str], others: Sequence[PairFiles]
+) -> list[PairFiles]:
+    """`others` and the training pairs (xx-yy, source file, target file) that are named one by one."""
+    found, faults = list(others), list[str]()
+    for text, *files in named:
+        try:
+            pair = parse_pair(text, list(languages))
+        except ConfigError as error:
+            faults += error.faults
+            continue
+        faults += [f"{file} does not exist. Check the path (--bitext {text})" for file in files if not _exists(file)]
+        if any(other.split == "train" and {other.source, other.target} == set(pair) for other in found):
+            faults.append(f"{text} has training pairs already. Name one place for each pair of languages")
+        found.append(PairFiles("train", pair.source, pair.target, (files[0], files[1])))
+    if faults:
+        raise ConfigError(faults, "bitext")
     return found
 
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from fairseq_xling.data.bucketing import vectors_in_batches
+from fairseq_xling.data.bucketing import length_batches, padded, vectors_in_batches
 from fairseq_xling.data.language_tokens import LanguageTokens
 from fairseq_xling.encoders.opening import OpenModel
 from fairseq_xling.encoders.options import EncodingConfig
 from fairseq_xling.errors import ConfigError
+from fairseq_xling.evaluation.tokens import TokenStates
 from fairseq_xling.signatures import signature
 
 
@@ -82,6 +84,29 @@ class CheckpointEncoder:
 
     def encode(self, lines: Sequence[str], language: str | None = None) -> npt.NDArray[np.float32]:
         """`lines` [n] to [n, dim] float32; an empty line is the vector of `</s>`, a line too long is cut."""
+        sentences, pad = self._sentences(lines, language), self._tokens.dictionary.pad()
+        return vectors_in_batches(self._vectors, sentences, pad, self.config.max_tokens, self.on_batch)
+
+    def token_states(self, lines: Sequence[str], language: str | None = None) -> TokenStates:
+        """The layer's state of every token that is a part of a line; a line too long is cut."""
+        sentences, dictionary = self._sentences(lines, language), self._tokens.dictionary
+        special = {dictionary.bos(), dictionary.eos(), dictionary.pad(), *self._tokens.indices}
+        inside = [torch.tensor([int(token) not in special for token in sentence]) for sentence in sentences]
+        found = [np.empty((0, self.dim), np.float32)] * len(lines)
+        for batch in length_batches([len(sentence) for sentence in sentences], self.config.max_tokens):
+            rows = padded([sentences[i] for i in batch], dictionary.pad()).to(self._opened.device)
+            with torch.no_grad():
+                states = self._opened.model.token_states(rows, layer=self._layer).float().cpu()
+            for place, i in enumerate(batch):  # padded on the left
+                found[i] = states[place, -len(sentences[i]) :][inside[i]].numpy()
+        pieces = [self._opened.split(line)[: len(rows)] for line, rows in zip(lines, found, strict=True)]
+        starts = np.cumsum([0, *map(len, pieces)])
+        words = [number for line in pieces for number in word_numbers(line)]
+        tokens = [piece for line in pieces for piece in line]
+        return TokenStates(np.concatenate(found), starts, np.array(words, np.int64), tokens, self.signature)
+
+    def _sentences(self, lines: Sequence[str], language: str | None) -> list[Tensor]:
+        """What the encoder reads; counts those that are cut."""
         self.check_language(language)
         opened, tokens, longest = self._opened, self._tokens, self._longest
         room = longest - tokens.added
@@ -90,8 +115,15 @@ class CheckpointEncoder:
             sentence = opened.sentence(line)
             self.cut += len(sentence) > room
             sentences.append(opened.source(sentence, tokens, language, longest))
-        pad = tokens.dictionary.pad()
-        return vectors_in_batches(self._vectors, sentences, pad, self.config.max_tokens, self.on_batch)
+        return sentences
 
     def _vectors(self, batch: Tensor) -> Tensor:
         return self._opened.model.sentence_vectors(batch.to(self._opened.device), layer=self._layer)
+
+
+def word_numbers(pieces: Sequence[str]) -> list[int]:
+    """The number of each piece's word: SentencePiece marks a word's first one, unmarked pieces are words themselves."""
+    first = [piece.startswith("▁") for piece in pieces]
+    if not any(first):
+        return list(range(len(pieces)))
+    return [max(sum(first[: place + 1]) - 1, 0) for place in range(len(first))]

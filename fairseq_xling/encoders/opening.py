@@ -88,6 +88,10 @@ class OpenModel:
         self.device = torch.device("cuda" if on_gpu else "cpu")
         self.model.to(self.device, torch.bfloat16 if precision == "bf16" else torch.float32)
 
+    def split(self, line: str) -> list[str]:
+        """A raw line to its pieces."""
+        return list(self.pieces.encode(line)) if self.pieces else line.split()
+
     def sentence(self, line: str) -> Tensor:
         """A raw line to `x </s>`, of any length."""
         return encode_line(line, self.tokens.dictionary, self.pieces.encode if self.pieces else None)

@@ -1,4 +1,4 @@
-"""Heat-maps and curves as SVG text, written by hand: nothing to install, nothing to load."""
+"""Heat-maps, curves, points and alignments as SVG text, written by hand: nothing to install, nothing to load."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ def heat_map(title: str, languages: Sequence[str], values: Values) -> str:
 
 
 def _cell(x: float, y: float, share: float) -> str:
-    # White to a dark blue, which stays readable in grey and for the colour-blind.
+    ink = "#fff" if share > 0.5 else "#000"
+    box = f'<rect x="{x:g}" y="{y:g}" width="{_CELL}" height="{_CELL}" fill="{_shade(share)}"/>'
+    return box + _text(x + _CELL / 2, y + _CELL / 2 + 4, f"{100 * share:.1f}", f"text-anchor:middle;fill:{ink}")
+
+
+def _shade(share: float) -> str:
+    """White to a dark blue, which stays readable in grey and for the colour-blind."""
     shade = min(max(share, 0.0), 1.0)
     red, green, blue = (round(255 + (dark - 255) * shade) for dark in (8, 48, 107))
-    ink = "#fff" if shade > 0.5 else "#000"
-    box = f'<rect x="{x:g}" y="{y:g}" width="{_CELL}" height="{_CELL}" fill="rgb({red},{green},{blue})"/>'
-    return box + _text(x + _CELL / 2, y + _CELL / 2 + 4, f"{100 * share:.1f}", f"text-anchor:middle;fill:{ink}")
+    return f"rgb({red},{green},{blue})"
 
 
 def curves(title: str, axis: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
@@ -59,6 +63,46 @@ def curves(title: str, axis: str, lines: Mapping[str, Sequence[tuple[float, floa
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in spots]
         parts.append(_text(left + wide + 12, top + 14 + 18 * place, name, f"fill:{colour}"))
     return _svg(left + wide + 24 + 7 * max(map(len, lines), default=0), top + high + 48, parts)
+
+
+def points(title: str, clouds: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """A dot for each (x, y), coloured by the name of its cloud; both axes have the same scale."""
+    top, side = 34, 360
+    everything = [spot for cloud in clouds.values() for spot in cloud]
+    low = [min((spot[axis] for spot in everything), default=0.0) for axis in (0, 1)]
+    high = [max((spot[axis] for spot in everything), default=0.0) for axis in (0, 1)]
+    scale = side / (max(high[0] - low[0], high[1] - low[1]) or 1)
+    parts = [_text(8, 20, title, "font-weight:bold")]
+    parts.append(f'<rect x="8" y="{top}" width="{side + 16}" height="{side + 16}" fill="none" stroke="#ccc"/>')
+    for place, (name, cloud) in enumerate(clouds.items()):
+        colour = _COLOURS[place % len(_COLOURS)]
+        for x, y in cloud:
+            across, down = 16 + (x - low[0]) * scale, top + 8 + (high[1] - y) * scale
+            parts.append(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="2.5" fill="{colour}" fill-opacity="0.6"/>')
+        parts.append(_text(side + 36, top + 14 + 18 * place, name, f"fill:{colour}"))
+    return _svg(side + 48 + 7 * max(map(len, clouds), default=0), top + side + 24, parts)
+
+
+def alignment(title: str, source: Sequence[str], target: Sequence[str], values: Sequence[Sequence[float]],
+              aligned: Sequence[Sequence[bool]]) -> str:  # fmt: skip
+    """Cosines of source tokens (rows) with target tokens (columns), dark is high; aligned ones have a frame."""
+    left = 14 + 7 * max(map(len, source), default=1)
+    top, cell = 34 + 7 * max(map(len, target), default=1), 22
+    parts = [_text(8, 20, title, "font-weight:bold")]
+    for place, token in enumerate(source):
+        parts.append(_text(left - 6, top + (place + 0.5) * cell + 4, token, "text-anchor:end"))
+    for place, token in enumerate(target):
+        x = left + (place + 0.5) * cell + 4
+        parts.append(f'<g transform="translate({x:g},{top - 6}) rotate(-90)">{_text(0, 0, token)}</g>')
+    frames = []
+    for row, (cosines, chosen) in enumerate(zip(values, aligned, strict=True)):
+        for column, (cosine, linked) in enumerate(zip(cosines, chosen, strict=True)):
+            x, y = left + column * cell, top + row * cell
+            box = f'<rect x="{x}" y="{y}" width="{cell}" height="{cell}"'
+            parts.append(f'{box} fill="{_shade(cosine)}"><title>{cosine:.3f}</title></rect>')
+            if linked:
+                frames.append(f'{box} fill="none" stroke="{_COLOURS[1]}" stroke-width="3"/>')
+    return _svg(left + cell * len(target) + 12, top + cell * len(source) + 12, [*parts, *frames])
 
 
 def _text(x: float, y: float, text: str, style: str = "") -> str:

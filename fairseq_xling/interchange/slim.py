@@ -26,8 +26,8 @@ from fairseq_xling.models.criss import CrissModel
 from fairseq_xling.models.dual_encoder import DualEncoderModel
 
 MODEL, SPM = "model.pt", "spm.model"
-# Belong to the task in fairseq's eyes, but the sizes of the position embeddings depend on them.
-_POSITIONS = ("max_source_positions", "max_target_positions")
+# No options of the model in fairseq's eyes, but the sizes of its embeddings depend on them.
+_SIZES = ("max_source_positions", "max_target_positions", "max_positions", "rtl_languages")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def model_options(cfg: Any, model: type[CrissModel] | type[DualEncoderModel]) ->
     parser = argparse.ArgumentParser(add_help=False)
     model.add_args(parser)
     plain: Mapping[str, Any] = OmegaConf.to_container(cfg) if OmegaConf.is_config(cfg) else vars(cfg)
-    own = {action.dest for action in parser._actions} | {*_POSITIONS, "arch", "_name"}
+    own = {action.dest for action in parser._actions} | {*_SIZES, "arch", "_name"}
     return {name: value for name, value in plain.items() if name in own and _is_plain(value)}
 
 

@@ -52,11 +52,14 @@ def misfit(error: RuntimeError) -> CheckpointError:
     )
 
 
-def weights_hash(model: nn.Module) -> str:
-    """sha256 over names, types, shapes and bytes of all parameters and buffers; equal weights give equal hashes."""
+def weights_hash(model: nn.Module, without: tuple[str, ...] = ()) -> str:
+    """sha256 over names, types, shapes and bytes of all parameters and buffers; equal weights give equal hashes.
+
+    `without` are beginnings of names that do not count.
+    """
     digest = hashlib.sha256()
     values: dict[str, Any] = model.state_dict()
-    for name in sorted(values):
+    for name in sorted(name for name in values if not name.startswith(without)):
         value = values[name].detach().cpu().contiguous()
         digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}\n".encode())
         digest.update(value.flatten().view(torch.uint8).numpy().data)

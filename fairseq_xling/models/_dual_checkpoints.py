@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _MBART = "encoder.embed_tokens.weight"
-_HEADS = ("train_head.", "rtl_head.")
+HEADS = ("train_head.", "rtl_head.")
+"""What training adds to a tower."""
 
 
 def adapted(state: dict[str, Tensor], model: DualEncoderModel) -> None:
@@ -79,8 +80,8 @@ def _stack(state: dict[str, Tensor], model: DualEncoderModel) -> None:
 
 def _heads(state: dict[str, Tensor], model: DualEncoderModel) -> None:
     """Training heads that are not there begin anew, the RTL head from the tower's layers; others are left out."""
-    ours = {name: value for name, value in model.state_dict().items() if name.startswith(_HEADS)}
-    for name in [name for name in state if name.startswith(_HEADS) and name not in ours]:
+    ours = {name: value for name, value in model.state_dict().items() if name.startswith(HEADS)}
+    for name in [name for name in state if name.startswith(HEADS) and name not in ours]:
         del state[name]
     missing = ours.keys() - state.keys()
     if any(name.startswith("rtl_head.") for name in missing) and model.rtl_head is not None:

@@ -78,10 +78,15 @@ class CrissModel(BARTModel):
         """
         if layer is not None and not 0 <= layer <= self.depth:
             raise ValueError(f"layer must be between 0 and {self.depth}, but is {layer}")
+        states = self.token_states(src_tokens, layer, src_lengths).transpose(0, 1)
+        return masked_mean(states, src_tokens.ne(self.encoder.padding_idx))
+
+    def token_states(self, src_tokens: Tensor, layer: int | None = None, src_lengths: Tensor | None = None) -> Tensor:
+        """`src_tokens` [n, length] to the states of a layer, [n, length, dim]; what stands at pads means nothing."""
         last = layer is None or layer == self.depth
         encoded = self.encoder(src_tokens, src_lengths=src_lengths, return_all_hiddens=not last)
-        states = encoded["encoder_out"][0] if last else encoded["encoder_states"][layer]
-        return masked_mean(states, src_tokens.ne(self.encoder.padding_idx))
+        states: Tensor = encoded["encoder_out"][0] if last else encoded["encoder_states"][layer]
+        return states.transpose(0, 1)
 
     def set_beam_size(self, beam: int) -> None:
         """Nothing: a generator would leave the size behind, and cross-attention in training would obey it.

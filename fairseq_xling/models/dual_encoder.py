@@ -128,6 +128,11 @@ class DualEncoderModel(RobertaModel):
             return masked_mean(states[layer], counted)
         return pooled([states[layer]], counted, self.pooling)
 
+    def token_states(self, src_tokens: Tensor, layer: int | None = None) -> Tensor:
+        """`src_tokens` [n, length] to the states of a layer, or of the last one, [n, length, dim]; zeros at pads."""
+        states = self.encoder.states(src_tokens, layer is not None)
+        return states[-1 if layer is None else layer].transpose(0, 1)
+
     # ---- training
 
     def forward(self, src_tokens: Tensor, *positional: Any, pairs: PairBatch | None = None, **named: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fairseq_xling.languages import Pair
-from fairseq_xling.rounds.options import PretrainConfig, TrainingConfig
+from fairseq_xling.rounds.options import AlignConfig, PretrainConfig, StackingConfig, TrainingConfig, is_dual
 from fairseq_xling.rounds.stages import PROGRAM, Command
 
 MODEL, MODEL_FILE = "{out}/model", "model/model.pt"
@@ -27,6 +27,17 @@ _TRANSLATION = shlex.split("""
     --adam-betas "(0.9,0.98)" --adam-eps 1e-6 --lr 3e-4 --lr-scheduler inverse_sqrt --warmup-updates 500
     --max-tokens 2000
 """)
+# XLM's and LaBSE's pretraining (arXiv 2007.01852, section 3): 15 % of the tokens, half of the items joined pairs.
+_MASKED = shlex.split("""
+    --task masked_pairs --criterion masked_pairs --dropout 0.1 --optimizer adam --adam-betas "(0.9,0.98)"
+    --adam-eps 1e-6 --lr 3e-4 --lr-scheduler inverse_sqrt --warmup-updates 500 --max-tokens 4000 --disable-validation
+""")
+# LaBSE, section 2: both directions summed, margin 0.3 on the cosine; it publishes no scale.
+_ALIGNMENT = shlex.split("""
+    --task dual_alignment --criterion translation_ranking --ranking-direction both --ranking-combine sum
+    --ranking-margin 0.3 --dropout 0.1 --optimizer adam --adam-betas "(0.9,0.98)" --adam-eps 1e-6 --lr 3e-4
+    --lr-scheduler inverse_sqrt --warmup-updates 500 --batch-size 128
+""")
 
 
 def xling(verb: str, *words: str, stdout: str | None = None, indifferent: Sequence[str] = ()) -> Command:
@@ -40,26 +51,60 @@ def prepare_text(codes: Sequence[str], pieces: Sequence[str], seed: int) -> Comm
     return xling("prepare", *named, *pieces, "--output", "{out}/data")
 
 
+def prepare_bitext(codes: Sequence[str], bitext: Sequence[str], pieces: Sequence[str], seed: int) -> Command:
+    """The same with sentence pairs; `bitext` are pairs of languages as they are written."""
+    given = prepare_text(codes, pieces, seed)
+    pairs = [word for name in bitext for word in ("--bitext", name, f"{{{name}.source}}", f"{{{name}.target}}")]
+    return replace(given, words=(*given.words, *pairs))
+
+
 def prepare_pairs(languages: str, folders: Sequence[str], files: str, processes: int) -> Command:
     named = ["--langs", languages, "--pairs", *folders, "--spm", f"{files}/spm.model", "--dict", f"{files}/dict.txt"]
     return xling("prepare", *named, "--skip-empty", "--output", "{out}/data", indifferent=("--workers", str(processes)))
 
 
 def pretrain(codes: Sequence[str], arch: str, config: PretrainConfig, seed: int) -> Command:
-    own = ["--arch", arch, "--langs", ",".join(codes), "--max-update", str(config.max_update), "--seed", str(seed)]
-    return _fairseq_train("{text}/data", [*_DENOISING, *own], config.save_every, config.args)
+    known, steps = ",".join(codes), ["--max-update", str(config.max_update), "--seed", str(seed)]
+    objective, named = _DENOISING, ["--langs", known]
+    if is_dual(arch):
+        objective, named = _MASKED, ["--dual-langs", known, "--masked-mono", known]
+    return _fairseq_train("{text}/data", [*objective, "--arch", arch, *named, *steps], config.save_every, config.args)
+
+
+def stacked(codes: Sequence[str], config: StackingConfig, number: int, seed: int) -> Command:
+    """Stage `number`, from 1: masked pretraining at its depth, from the model of the stage before."""
+    own = ["--arch", config.arch, "--encoder-layers", str(config.layers[number - 1])]
+    own += ["--dual-langs", ",".join(codes), "--masked-mono", ",".join(codes), "--dual-pairs", ",".join(config.bitext)]
+    own += ["--max-update", str(config.updates(number)), "--seed", str(seed)]
+    if number > 1:
+        own += ["--finetune-from-model", f"{{model}}/{MODEL_FILE}", "--dual-stack"]
+    return _fairseq_train("{text}/data", [*_MASKED, *own], config.save_every, config.args)
+
+
+def align(codes: Sequence[str], config: StackingConfig, align: AlignConfig, seed: int) -> Command:
+    """The dual encoder, from the deepest model."""
+    own = ["--arch", config.arch, "--encoder-layers", str(config.layers[-1]), "--disable-validation"]
+    own += ["--dual-langs", ",".join(codes), "--dual-pairs", ",".join(config.bitext)]
+    own += ["--max-update", str(align.max_update), "--seed", str(seed)]
+    own += ["--finetune-from-model", f"{{model}}/{MODEL_FILE}"]
+    return _fairseq_train("{text}/data", [*_ALIGNMENT, *own], align.save_every, align.args)
 
 
 def train(languages: str, config: TrainingConfig, updates: int, seed: int, from_original: bool) -> Command:
     """A round's training: always from the ORIGINAL model (CRISS, algorithm 2), never from the round before."""
-    own = ["--arch", config.arch, "--criss-langs", languages, "--criss-pairs", "found"]
-    own += ["--criss-source-token", config.source_token, "--criss-temperature", f"{config.temperature:.12g}"]
+    temperature = f"{config.temperature:.12g}"
+    if config.is_dual:
+        objective, own = _ALIGNMENT, ["--arch", config.arch, "--dual-langs", languages, "--dual-pairs", "found"]
+        own += ["--dual-temperature", temperature]
+    else:
+        objective, own = _TRANSLATION, ["--arch", config.arch, "--criss-langs", languages, "--criss-pairs", "found"]
+        own += ["--criss-source-token", config.source_token, "--criss-temperature", temperature]
     own += ["--max-update", str(updates), "--seed", str(seed)]
     if from_original:
         own += ["--finetune-from-model", f"{{model}}/{MODEL_FILE}"]
     if config.keep == "last":
         own += ["--disable-validation"]
-    return _fairseq_train("{pairs}/data", [*_TRANSLATION, *own], config.save_every, config.args)
+    return _fairseq_train("{pairs}/data", [*objective, *own], config.save_every, config.args)
 
 
 def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) -> Command:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from fairseq_xling.configs import read_config, unknown
 from fairseq_xling.errors import ConfigError
 from fairseq_xling.languages import Pair, canonical, parse_languages, parse_pair, parse_pairs
-from fairseq_xling.rounds.options import EvaluationConfig, LanguageConfig, StartConfig, TrainingConfig
+from fairseq_xling.rounds.options import (
+    EvaluationConfig,
+    LanguageConfig,
+    StackingConfig,
+    StartConfig,
+    TrainingConfig,
+)
 from fairseq_xling.rounds.sections import MiningSection, Section, SectionByRound
 from fairseq_xling.rounds.stages import Resources
 
-KINDS = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "evaluate")
+KINDS = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "align", "evaluate")
 _FILES = ("mono", "ids", "dev", "test")
 _START_FILES = ("checkpoint", "spm", "dict")
 
@@ -42,19 +48,27 @@ class RoundsConfig:
     resources: Mapping[str, Resources]
     values: Mapping[str, Any]
     """The mapping it was read from, with absolute paths."""
+    stacking: StackingConfig | None = None
+    """Progressive stacking in the place of CRISS's loop; then `start` and `training` say nothing more than it does."""
+    bitext: Mapping[str, tuple[Path, Path]] = field(default_factory=dict)
+    """Of stacking: both files of each pair of languages as it is written."""
 
     @property
     def files(self) -> list[Path]:
         """Every file that it names."""
         named = [(language, _FILES) for language in self.languages.values()]
         found = [getattr(part, role) for part, roles in [*named, (self.start, _START_FILES)] for role in roles]
-        return [path for path in found if path is not None]
+        return [path for path in found if path is not None] + [path for both in self.bitext.values() for path in both]
 
 
 # Which verb's config class reads each section; handed in, because verbs live above and below, never beside.
 Verbs = Mapping[str, type[Any]]
 SECTIONS = ("pieces", "mining", "assembly", "encoding", "translation")
-_KNOWN = ("seed", "languages", "pairs", "rounds", "start", *SECTIONS, "training", "evaluation", "resources")
+_KNOWN = (
+    "seed", "languages", "pairs", "rounds", "start", *SECTIONS, "training", "stacking", "evaluation", "resources",
+)  # fmt: skip
+# What belongs to CRISS's loop alone.
+_OF_LOOP = ("rounds", "start", "training", "translation", "assembly")
 
 
 Absent = Literal["refused", "planned", "ignored"]
@@ -87,14 +101,20 @@ class _Reader:
         codes = [str(code) for code in given] if isinstance(given, Mapping) else []  # with the faulty ones
         rounds, seed = self._count("rounds", 3), self._count("seed", 1)
         pairs = self._pairs("pairs", self.values.get("pairs", "all"), codes)
-        start = self._start()
-        training = self._typed(TrainingConfig, "training")
+        stacking, bitext = self._stacking(codes) if "stacking" in self.values else (None, {})
+        if stacking:
+            rounds, start = len(stacking.layers) + (stacking.align is not None), StartConfig(miner="surface")
+            training = TrainingConfig(stacking.arch)
+        else:
+            start, training = self._start(), self._typed(TrainingConfig, "training")
         evaluation = self._typed(EvaluationConfig, "evaluation")
         evaluated = self._pairs("evaluation: directions", evaluation.directions, codes) if evaluation else ()
         translated = evaluated
         if evaluation and evaluation.translated is not None:
             wanted = self._pairs("evaluation: translated", evaluation.translated, codes)
             translated = tuple(pair for pair in evaluated if pair in wanted)
+        if training and training.is_dual:
+            translated = ()
         sections = {name: self._section(name) for name in ("pieces", "assembly", "translation")}
         encoding = self._encoding()
         mining = self._mining(pairs, codes)
@@ -104,13 +124,16 @@ class _Reader:
         return RoundsConfig(
             languages, pairs, rounds, seed, start, sections["pieces"], mining, sections["assembly"],
             encoding, sections["translation"], training, evaluation, evaluated, translated,
-            resources, self._absolute(),
+            resources, self._absolute(bitext), stacking, bitext,
         )  # fmt: skip
 
-    def _absolute(self) -> dict[str, Any]:
+    def _absolute(self, bitext: Mapping[str, tuple[Path, Path]]) -> dict[str, Any]:
         """The values given, with paths that mean the same from anywhere."""
         languages = {str(code): self._paths(values, _FILES) for code, values in self.values["languages"].items()}
-        named = {"languages": languages, "start": self._paths(self.values["start"], _START_FILES)}
+        named = {"languages": languages, "start": self._paths(self.values.get("start"), _START_FILES)}
+        if bitext:
+            listed = {name: [str(path) for path in both] for name, both in bitext.items()}
+            named["stacking"] = {**self.values["stacking"], "bitext": listed}
         return {str(name): _as_text(named.get(name, value)) for name, value in self.values.items()}
 
     def _typed(self, cls: type[Any], name: str, values: Any = None) -> Any:
@@ -211,6 +234,25 @@ class _Reader:
         self._exist("start", config, _START_FILES, dispensable=True)
         return config
 
+    def _stacking(self, codes: list[str]) -> tuple[StackingConfig | None, dict[str, tuple[Path, Path]]]:
+        """The section with the files it names; what belongs to the loop alone is refused beside it."""
+        beside = [name for name in _OF_LOOP if name in self.values]
+        if beside:
+            self.faults.append(f"`{'`, `'.join(beside)}` belong to CRISS's loop, not to `stacking`. Leave them out")
+        config: StackingConfig | None = self._typed(StackingConfig, "stacking")
+        bitext = dict[str, tuple[Path, Path]]()
+        for name, files in (config.bitext if config else {}).items():
+            try:
+                parse_pair(name, codes)
+            except ConfigError as error:
+                self.faults += [f"stacking: bitext: {fault}" for fault in error.faults]
+            paths = [self._path(text) for text in files]
+            if self.absent != "ignored":
+                absent = [path for path in paths if "$" not in str(path) and not path.is_file()]
+                self.faults += [f"stacking: bitext: {path} does not exist. Check the path" for path in absent]
+            bitext[name] = (paths[0], paths[1])
+        return config, bitext
+
     def _mapping(self, name: str) -> Mapping[str, Any]:
         values = self.values.get(name) or {}
         if not isinstance(values, Mapping):
@@ -280,8 +322,10 @@ class _Reader:
         self.faults += [unknown("kind of stage", str(kind), list(KINDS)) for kind in given if kind not in KINDS]
         read = {kind: self._typed(Resources, f"resources: {kind}", given.get(kind) or {}) for kind in KINDS}
         for kind, found in read.items():
-            if found and found.nodes > 1 and kind not in ("train", "pretrain"):
-                self.faults.append(f"resources: {kind}: only train and pretrain run on several nodes. Set `nodes: 1`")
+            if found and found.nodes > 1 and kind not in ("train", "pretrain", "align"):
+                self.faults.append(
+                    f"resources: {kind}: only train, pretrain and align run on several nodes. Set `nodes: 1`"
+                )
         return {kind: found for kind, found in read.items() if found}
 
 

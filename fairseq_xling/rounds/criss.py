@@ -13,15 +13,15 @@ from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.stages import Command, File, Product, Resources, Stage
 
 # Kinds whose arithmetic is the model's: more processors only pay where the model is large.
-_OF_MODEL = ("pretrain", "train", "encode", "evaluate", "start")
+_OF_MODEL = ("pretrain", "train", "align", "encode", "evaluate", "start")
 
 
 def plan_criss(config: RoundsConfig) -> Plan:
     """Round 00 is the starting model: encoded, mined, evaluated. Round N trains on what round N-1 mined."""
-    return Plan(list(_Generator(config).stages()))
+    return Plan(list(Generator(config).stages()))
 
 
-class _Generator:
+class Generator:
     """The stages in their order; a method a kind."""
 
     def __init__(self, config: RoundsConfig) -> None:

@@ -15,7 +15,6 @@ import yaml
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import MANIFEST, Manifest, atomic_write, json_value, read_manifest, write_manifest
 from fairseq_xling.rounds.config import RoundsConfig
-from fairseq_xling.rounds.criss import plan_criss
 from fairseq_xling.rounds.estimate import CPU_FLOPS, GPU_FLOPS, TOKENS_PER_SENTENCE, costs, counted
 from fairseq_xling.rounds.executors import Executor
 from fairseq_xling.rounds.executors.inline import InlineExecutor
@@ -30,6 +29,7 @@ from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.restart import check_restart
 from fairseq_xling.rounds.run import Driver, Tell
 from fairseq_xling.rounds.scores import read_scores, write_scores
+from fairseq_xling.rounds.stacking import plan_of
 from fairseq_xling.rounds.stages import Stage
 from fairseq_xling.rounds.state import ATTEMPTS, LOGS, RunDirectory, content_hash, stage_of
 from fairseq_xling.rounds.texts import check_texts
@@ -54,7 +54,7 @@ class Report:
 def drive(config: RoundsConfig, root: Path, executor: str, cpus: int, call: Call) -> list[dict[str, Any]]:
     """Carry the run out, or on; returns all its scores."""
     check_texts(config)
-    plan = plan_criss(config)
+    plan = plan_of(config)
     claim(root)
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
@@ -148,12 +148,12 @@ def write_config(config: RoundsConfig, root: Path, view: View) -> None:
 
 def serve_run(root: Path, config: RoundsConfig, call: Call, source: IO[str], answers: IO[str]) -> None:
     """A worker process of the local executor."""
-    serve(Performer(_Fresh(root), call), plan_criss(config).by_name, source, answers)
+    serve(Performer(_Fresh(root), call), plan_of(config).by_name, source, answers)
 
 
 def perform_run(root: Path, config: RoundsConfig, call: Call, label: str) -> int:
     """A job of the slurm executor: the stages that its file names; 0 when all went well."""
-    run, stages = _Fresh(root), plan_criss(config).by_name
+    run, stages = _Fresh(root), plan_of(config).by_name
 
     def perform(name: str, key: str, cpus: int) -> Outcome:
         stage = stages.get(name)
@@ -185,7 +185,7 @@ class _Fresh(RunDirectory):
 def dry_run(config: RoundsConfig) -> Report:
     """The plan, and what it will cost."""
     config = counted(config)
-    plan = plan_criss(config)
+    plan = plan_of(config)
     found = costs(config, plan)
     header = ["stage", "count", "sentences", "TFLOP", "hours", "GB kept", "CPU hours at most", "GPU hours at most"]
     rows: list[list[object]] = [
@@ -215,7 +215,7 @@ def dry_run(config: RoundsConfig) -> Report:
 
 def status(root: Path, config: RoundsConfig) -> Report:
     """How far a run is, from its directory alone."""
-    plan, run = plan_criss(config), RunDirectory(root)
+    plan, run = plan_of(config), RunDirectory(root)
     done = {stage.name for stage in plan if _is_there(run, stage.name)}
     holder = holder_of(root)
     alive = holder is not None and is_alive(holder, time.time() - (root / LEASE).stat().st_mtime)

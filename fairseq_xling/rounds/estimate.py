@@ -13,7 +13,10 @@ from fairseq_xling.rounds.stages import Stage
 from fairseq_xling.rounds.texts import count_lines
 
 # Width, layers of the encoder and of the decoder.
-_SHAPES = {"criss_large": (1024, 12, 12), "criss_base": (512, 6, 6), "criss_tiny": (128, 3, 3)}
+_SHAPES = {
+    "criss_large": (1024, 12, 12), "criss_base": (512, 6, 6), "criss_tiny": (128, 3, 3),
+    "dual_encoder_base": (768, 12, 0), "dual_encoder_tiny": (128, 3, 0),
+}  # fmt: skip
 TOKENS_PER_SENTENCE = 25
 # What a processor and a GPU are taken to do in a second, on average, in these models; said wherever it is used.
 CPU_FLOPS, GPU_FLOPS = 40e9, 60e12
@@ -66,9 +69,11 @@ def _flops(config: RoundsConfig, stage: Stage) -> float:
         return 2.0 * weights_of_encoder * TOKENS_PER_SENTENCE * sum(stage.sizes)
     if stage.kind == "mine" and len(stage.sizes) == 2:
         return 2.0 * math.prod(stage.sizes) * width
-    if stage.kind in ("train", "pretrain"):
+    if stage.kind in ("train", "pretrain", "align"):
         words = stage.commands[0].words
-        tokens = _last(words, "--max-tokens") * _last(words, "--max-update") * max(1, _last(words, "--update-freq"))
+        weights_of_encoder = 12 * (_last(words, "--encoder-layers") or encoder) * width**2
+        batch = _last(words, "--max-tokens") or 2 * TOKENS_PER_SENTENCE * _last(words, "--batch-size")
+        tokens = batch * _last(words, "--max-update") * max(1, _last(words, "--update-freq"))
         gpus = max(1, stage.resources.gpus) * stage.resources.nodes
         return 6.0 * (weights_of_encoder + weights_of_decoder) * tokens * gpus
     return 0.0
@@ -78,7 +83,7 @@ def _bytes(config: RoundsConfig, stage: Stage) -> float:
     width, encoder, decoder = _SHAPES.get(config.training.arch, _SHAPES["criss_large"])
     if stage.kind == "encode":
         return 4.0 * width * sum(stage.sizes)
-    if stage.kind in ("train", "pretrain"):
+    if stage.kind in ("train", "pretrain", "align"):
         vocabulary = config.pieces.values.get("vocabulary", 250_000 if config.start.checkpoint else 8000)
         return 4.0 * float(12 * encoder * width**2 + 16 * decoder * width**2 + vocabulary * width)
     return 0.0

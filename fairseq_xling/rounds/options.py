@@ -74,7 +74,10 @@ class StartConfig:
 class TrainingConfig:
     """fairseq-train --task criss, from the original model, on what the round before mined."""
 
-    arch: str = option("criss_large", "criss_large, criss_base, criss_tiny")
+    arch: str = option(
+        "criss_large",
+        "criss_large, criss_base, criss_tiny; dual_encoder_base, dual_encoder_tiny train sentence vectors",
+    )
     max_update: int | list[int] = option(
         20000, "updates of each round; a list: of round 1, 2, …, the last for the rest"
     )
@@ -89,6 +92,13 @@ class TrainingConfig:
         yield from _words("args", self.args)
         if not self.temperature > 0:
             yield f"`temperature` must be above 0, but is {self.temperature:g}"
+        if self.is_dual and self.source_token != "none":
+            yield f"`source_token` is of the criss architectures, not of {self.arch}. Leave it out"
+
+    @property
+    def is_dual(self) -> bool:
+        """Whether the encoder is a dual encoder, which translates nothing."""
+        return is_dual(self.arch)
 
     def updates(self, round_number: int) -> int:
         return int(of_round(self.max_update, round_number - 1))
@@ -112,7 +122,65 @@ class EvaluationConfig:
         yield from (unknown("split", name, ["dev", "test"]) for name in self.splits if name not in ("dev", "test"))
 
 
-def _updates(config: TrainingConfig | PretrainConfig) -> Iterator[str]:
+def is_dual(arch: str) -> bool:
+    """Whether an architecture is a dual encoder's."""
+    return arch.startswith("dual_encoder")
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """fairseq-train --task dual_alignment, from the deepest pretrained model, on the bitext."""
+
+    max_update: int = option(50000, "updates")
+    save_every: int = option(1000, "updates between checkpoints, from which a killed training goes on")
+    args: str = option("", "further words for fairseq-train; they win over ours")
+
+    def faults(self) -> Iterator[str]:
+        yield from _updates(self)
+        yield from _words("args", self.args)
+
+
+@dataclass(frozen=True)
+class StackingConfig:
+    """LaBSE's progressive stacking: masked pretraining on text and bitext, deeper from stage to stage."""
+
+    arch: str = option("dual_encoder_base", "dual_encoder_base, dual_encoder_tiny")
+    layers: list[int] = field(
+        default_factory=lambda: [3, 6, 12], metadata={"help": "layers of each stage, each a multiple of the one before"}
+    )
+    max_update: int | list[int] = option(
+        100_000, "updates of each stage; a list: of stage 1, 2, …, the last one goes on"
+    )
+    save_every: int = option(1000, "updates between checkpoints, from which a killed training goes on")
+    args: str = option("", "further words for fairseq-train in each stage; they win over ours")
+    bitext: dict[str, list[str]] = field(
+        default_factory=dict,
+        metadata={"help": "{xx-yy: [SOURCE, TARGET]}: line i of one translates line i of the other"},
+    )
+    align: AlignConfig | None = option(None, "train the last stage's model to rank translations")
+    mine: bool = option(False, "encode the text with the last model and mine the pairs of languages")
+
+    def faults(self) -> Iterator[str]:
+        yield from _updates(self)
+        yield from _words("args", self.args)
+        if not is_dual(self.arch):
+            yield f"`arch` must be dual_encoder_base or dual_encoder_tiny, but is {self.arch}"
+        if not self.layers or any(deep < 1 for deep in self.layers):
+            yield f"`layers` must be numbers from 1, but are {self.layers}"
+        elif any(deeper % deep for deep, deeper in zip(self.layers, self.layers[1:], strict=False)):
+            yield f"`layers` must each be a multiple of the one before, but are {self.layers}"
+        if not self.bitext:
+            yield "`bitext` is missing: {fur-eng: [train.fur, train.eng]}"
+        for name, files in self.bitext.items():
+            if len(files) != 2:
+                yield f"`bitext`: {name} must be [SOURCE, TARGET], two files, but is {files}"
+
+    def updates(self, number: int) -> int:
+        """Of stage `number`, from 1."""
+        return int(of_round(self.max_update, number - 1))
+
+
+def _updates(config: TrainingConfig | PretrainConfig | AlignConfig | StackingConfig) -> Iterator[str]:
     counts = config.max_update if isinstance(config.max_update, list) else [config.max_update]
     if not counts:
         yield "`max_update` must not be an empty list"

@@ -11,7 +11,7 @@ from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.stages import Product, Stage
 from fairseq_xling.rounds.state import RunDirectory
 
-_WEIGHTS = re.compile(r"criss \| weights before update 1: ([0-9a-f]{64})")
+_WEIGHTS = re.compile(r"(?:criss|dual) \| weights before update 1: ([0-9a-f]{64})")
 
 
 def weights_before(run: RunDirectory, stage: str) -> str:

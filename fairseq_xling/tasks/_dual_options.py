@@ -19,7 +19,7 @@ class DualTaskConfig(FairseqDataclass):
         default=None,
         metadata={
             "help": "pairs of languages to train, source-target as written: ro_RO-en_XX,…; or all; or pivots:en_XX "
-            "(every pair with a pivot, which is the target)"
+            "(every pair with a pivot, which is the target); or found: every pair with training data in DATA"
         },
     )
     dual_langs: Optional[str] = field(

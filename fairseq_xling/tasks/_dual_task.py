@@ -16,8 +16,12 @@ from fairseq_xling.data.pairs import Shard, load_dictionary
 from fairseq_xling.data.sentences import Pieces, load_pieces
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.languages import Pair, parse_languages, parse_pair, parse_pairs
+from fairseq_xling.models._checkpoints import weights_hash
+from fairseq_xling.models._dual_checkpoints import HEADS
 from fairseq_xling.models._errors import pass_on_exit_code, user_errors
+from fairseq_xling.tasks._directions import FOUND
 from fairseq_xling.tasks._dual_options import DualTaskConfig
+from fairseq_xling.tasks.criss import unwrapped
 
 logger = logging.getLogger(__name__)
 pass_on_exit_code()
@@ -32,10 +36,20 @@ class DualTask(FairseqTask):
         super().__init__(cfg)
         self.tokens = tokens
         self.languages = tuple(languages)
-        self.trained = tuple(dual_pairs(cfg.dual_pairs, self.languages))
+        self.trained = tuple(self._found() if cfg.dual_pairs == FOUND else dual_pairs(cfg.dual_pairs, self.languages))
         self.validated = tuple(dual_pairs(cfg.dual_eval_pairs, self.languages)) or self.trained
         self.state.merge_state_dict({"dual": {"languages": list(languages), "style": tokens.source_style}})
         self._pieces: Pieces | None = None
+        self._hashed = False
+
+    def _found(self) -> list[Pair]:
+        """The pairs with training data in the first folder of DATA."""
+        shard = Shard(utils.split_paths(self.cfg.data)[0], self.tokens, self.cfg.dataset_impl, owner="dual")
+        split = self.cfg.train_subset
+        pairs = [pair for pair in parse_pairs("all", self.languages) if shard.has(split, pair)]
+        if not pairs:
+            raise ConfigError(f"{shard.folder} has no pair of languages with `{split}` data, but `{FOUND}` is asked")
+        return pairs
 
     @classmethod
     def setup_task(cls, cfg: Any, **kwargs: Any) -> DualTask:
@@ -91,9 +105,15 @@ class DualTask(FairseqTask):
         with user_errors():
             return super().build_criterion(cfg)
 
-    def train_step(self, *args: Any, **kwargs: Any) -> Any:
+    def train_step(
+        self, sample: Any, model: Any, criterion: Any, optimizer: Any, update_num: int, ignore_grad: bool = False
+    ) -> Any:
+        if update_num == 0 and not self._hashed:
+            # Every round must start from the original checkpoint (CRISS, algorithm 2); this line shows from which.
+            logger.info("dual | weights before update 1: %s", weights_hash(unwrapped(model), HEADS))
+            self._hashed = True
         with user_errors():
-            return super().train_step(*args, **kwargs)
+            return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
     def filter_indices_by_size(
         self, indices: Any, dataset: FairseqDataset, max_positions: Any = None, ignore_invalid_inputs: bool = False
@@ -115,7 +135,7 @@ def dual_languages(cfg: DualTaskConfig, coded: Sequence[str]) -> list[str]:
     """--dual-langs, or else the languages of --dual-pairs in their order, or else those with a token."""
     if cfg.dual_langs:
         return parse_languages(cfg.dual_langs)
-    explicit = cfg.dual_pairs and cfg.dual_pairs != "all" and not cfg.dual_pairs.startswith("pivots:")
+    explicit = cfg.dual_pairs and cfg.dual_pairs not in ("all", FOUND) and not cfg.dual_pairs.startswith("pivots:")
     if not explicit:
         if not coded:
             raise ConfigError("the languages must be named: --dual-langs aa,bb,…")

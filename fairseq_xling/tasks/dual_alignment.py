@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from fairseq import metrics
 from fairseq.tasks import register_task
-from torch import Tensor, nn
+from torch import Tensor
 
 from fairseq_xling.data.aligned import AlignedPairs
 from fairseq_xling.data.bucketing import vectors_in_batches
@@ -24,6 +24,7 @@ from fairseq_xling.models._errors import user_errors
 from fairseq_xling.nn.accuracy import nearest_accuracy
 from fairseq_xling.tasks._dual_options import DualAlignmentConfig
 from fairseq_xling.tasks._dual_task import DualTask
+from fairseq_xling.tasks.criss import unwrapped
 
 logger = logging.getLogger(__name__)
 _RETRIEVAL = "_dual_retrieval"
@@ -94,9 +95,7 @@ class DualAlignmentTask(DualTask):
 
     def _retrieval(self, model: Any) -> Tensor:
         """Accuracy of each pair [pairs], the mean of both directions: nearest by cosine in the whole set."""
-        while isinstance(inner := getattr(model, "module", None), nn.Module):
-            model = inner
-        model.eval()
+        model = unwrapped(model).eval()
         device = next(model.parameters()).device
 
         def vectors(side: Any) -> Tensor:

@@ -11,6 +11,7 @@ from fairseq_xling.cli.encode import _Bar
 from fairseq_xling.cli.main import main
 from fairseq_xling.encoders.checkpoint import CheckpointEncoder
 from fairseq_xling.encoders.opening import ModelChoice, open_model
+from fairseq_xling.evaluation.tokens import open_token_states
 from fairseq_xling.files import read_lines, read_manifest
 from fairseq_xling.text.surface import SurfaceEncoder
 from fairseq_xling.vectors import open_vectors
@@ -104,6 +105,17 @@ def test_checkpoint_resumed(with_checkpoint, capsys, monkeypatch):
     assert "10 of 60 lines encoded in this run" in capsys.readouterr().err
     assert with_checkpoint("--lang aa --shard-size 25 --layer 1 --output w") == 0
     assert not np.allclose(open_vectors("v").read(), open_vectors("w").read(), atol=1e-2)
+
+
+def test_checkpoint_token_states(with_checkpoint, written_model, capsys):
+    assert with_checkpoint("--lang aa --tokens t.npz") == 0
+    found = open_token_states("t.npz")
+    lines = read_lines(written_model.texts / "mono.aa")
+    assert len(found) == len(lines) == 60
+    assert found.signature == read_manifest("v/manifest.json").config["encoder"]
+    assert f"{len(found.tokens)} token states in t.npz" in capsys.readouterr().err
+    assert run(f"--input {written_model.texts}/mono.aa --output w --tokens t.npz") == 2
+    assert "--tokens are for --checkpoint" in capsys.readouterr().err
 
 
 def test_checkpoint_cut_lines_are_counted(with_checkpoint, capsys, tmp_path):

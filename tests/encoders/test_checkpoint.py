@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fairseq_xling.encoders.checkpoint import CheckpointEncoder
+from fairseq_xling.encoders.checkpoint import CheckpointEncoder, word_numbers
 from fairseq_xling.encoders.opening import ModelChoice, open_model
 from fairseq_xling.encoders.options import EncodingConfig
 from fairseq_xling.errors import ConfigError
@@ -120,3 +120,29 @@ def test_faults(opened):
         CheckpointEncoder(opened, EncodingConfig(max_length=65))
     with pytest.raises(ConfigError, match="--lang xx is not one of the model's languages .*leave --lang out"):
         CheckpointEncoder(opened).encode(["takipi"], "xx")
+
+
+@pytest.mark.parametrize(("layer", "token"), [(None, None), (1, "bb")])
+def test_token_states(opened, lines, layer, token):
+    """Every token's state, line by line, without `</s>` and the language's token."""
+    config = EncodingConfig(layer="last" if layer is None else str(layer), language_token=bool(token), max_tokens=60)
+    found = CheckpointEncoder(opened, config).token_states(lines, token)
+    assert len(found) == len(lines)
+    for number, line in enumerate(lines):
+        ids = opened.sentence(line).tolist() + ([opened.tokens.index(token)] if token else [])
+        with torch.no_grad():
+            out = opened.model.encoder(torch.tensor([ids]), return_all_hiddens=True)
+        states = (out["encoder_out"][0] if layer is None else out["encoder_states"][layer])[:, 0]
+        pieces, here = opened.pieces.encode(line), found.line(number)
+        np.testing.assert_allclose(found.states[here], states[: len(pieces)].numpy(), rtol=1e-4, atol=1e-5)
+        assert found.tokens[here] == pieces
+        spoken = ["".join(p for p, w in zip(pieces, found.words[here], strict=True) if w == word)
+                  for word in range(len(line.split()))]  # fmt: skip
+        assert [word.replace("▁", "") for word in spoken] == line.split()
+
+
+def test_words_of_pieces():
+    assert word_numbers(["▁ta", "ki", "▁", "pi", "▁x"]) == [0, 0, 1, 1, 2]
+    assert word_numbers(["ki", "▁pi"]) == [0, 0]  # a line's first piece may lack the mark
+    assert word_numbers(["one", "two"]) == [0, 1]
+    assert word_numbers([]) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from fairseq_xling.evaluation.pictures import curves, heat_map
+from fairseq_xling.evaluation.pictures import alignment, curves, heat_map, points
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -39,3 +39,22 @@ def test_curves_go_through_their_points() -> None:
 def test_one_point_and_no_line_can_be_drawn() -> None:
     assert "48.0,274.0" in curves("t", "layer", {"a": [(3, 0.0)]})
     ElementTree.fromstring(curves("t", "layer", {}))
+
+
+def test_points_keep_their_distances() -> None:
+    root = ElementTree.fromstring(points("t", {"fur": [(0.0, 0.0), (2.0, 1.0)], "x<y": [(0.0, 1.0)]}))
+    spots = [(float(c.attrib["cx"]), float(c.attrib["cy"]), c.get("fill")) for c in root.iter(f"{SVG}circle")]
+    assert [spot[:2] for spot in spots] == [(16, 222), (376, 42), (16, 42)]  # up is up, one scale
+    assert spots[0][2] == spots[1][2] != spots[2][2]
+    assert texts(ElementTree.tostring(root, encoding="unicode")) == ["t", "fur", "x<y"]
+    ElementTree.fromstring(points("t", {}))
+
+
+def test_an_alignment_frames_what_is_aligned() -> None:
+    svg = alignment("t", ["▁a", "<b"], ["c"], [[1.0], [-0.2]], [[True], [False]])
+    root = ElementTree.fromstring(svg)
+    cells = [r for r in root.iter(f"{SVG}rect") if r.get("fill", "").startswith("rgb")]
+    frames = [r for r in root.iter(f"{SVG}rect") if r.get("fill") == "none"]
+    assert [cell.get("fill") for cell in cells] == ["rgb(8,48,107)", "rgb(255,255,255)"]
+    assert [frame.get("y") for frame in frames] == [cells[0].get("y")]
+    assert texts(svg) == ["t", "▁a", "<b", "c"]

@@ -13,13 +13,21 @@ import yaml
 
 from fairseq_xling.cli.iterate import sections
 from fairseq_xling.rounds.config import KINDS, RoundsConfig, read_rounds
-from fairseq_xling.rounds.options import EvaluationConfig, LanguageConfig, PretrainConfig, StartConfig, TrainingConfig
+from fairseq_xling.rounds.options import (
+    AlignConfig,
+    EvaluationConfig,
+    LanguageConfig,
+    PretrainConfig,
+    StackingConfig,
+    StartConfig,
+    TrainingConfig,
+)
 from fairseq_xling.rounds.stages import Resources
 
 # What a run calls by another name than the verb.
 RENAMED = {"mining_k": "k"}
 # Not options, but what reading them leads to.
-DERIVED = {"evaluated", "translated", "values"}
+DERIVED = {"evaluated", "translated", "values", "bitext"}
 
 
 def options() -> Iterator[tuple[str, str]]:
@@ -27,7 +35,7 @@ def options() -> Iterator[tuple[str, str]]:
     yield from (("", field.name) for field in dataclasses.fields(RoundsConfig) if field.name not in DERIVED)
     typed: list[tuple[str, type[Any]]] = [
         ("languages", LanguageConfig), ("start", StartConfig), ("start", PretrainConfig),
-        ("training", TrainingConfig), ("evaluation", EvaluationConfig), ("resources", Resources), *sections().items(),
+        ("training", TrainingConfig), ("stacking", StackingConfig), ("stacking", AlignConfig), ("evaluation", EvaluationConfig), ("resources", Resources), *sections().items(),
     ]  # fmt: skip
     for section, cls in typed:
         yield from ((section, RENAMED.get(field.name, field.name)) for field in dataclasses.fields(cls))

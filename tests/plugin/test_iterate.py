@@ -130,7 +130,7 @@ def test_a_warm_start_is_caught(world: Path, tmp_path: Path, monkeypatch: pytest
                 stage.inputs["model"] = Product("round-01/train")  # type: ignore[index]
         return Plan(stages)
 
-    monkeypatch.setattr(drive, "plan_criss", doctored)
+    monkeypatch.setattr(drive, "plan_of", doctored)
     with pytest.raises(RoundError, match="round-02/train started from weights .* must start from the original model"):
         drive.drive(load(None, run), run, "inline", 1, call)
 

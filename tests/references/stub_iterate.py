@@ -19,6 +19,6 @@ if __name__ == "__main__":
     def executor(name: str, run: Any, *others: Any) -> Any:
         return local(run.root, plan) if name == "local" else chosen(name, run, *others)
 
-    drive.plan_criss = lambda config: plan
+    drive.plan_of = lambda config: plan
     drive._executor = executor  # type: ignore[assignment]
     sys.exit(main(["iterate", *arguments]))
