@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.mining.config import MiningConfig
+from fairseq_xling.mining.greedy import take_greedily
 from fairseq_xling.mining.pairs import Float64, Int64, MinedPairs, canonical_order
 from fairseq_xling.neighbours.margin import margin_scores, neighbour_means
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fairseq_xling.neighbours.kernel import Neighbours
 
 Array = npt.NDArray[Any]
+_PART = 1 << 18  # sentences
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,27 @@ class Candidates:
 
     def best(self) -> tuple[MinedPairs, MinedPairs]:
         """(each source's best target [n], each target's best source [m]); equal margins: the nearer neighbour."""
-        forward, backward = self.forward_scores.argmax(axis=1), self.backward_scores.argmax(axis=1)
-        sources, targets = np.arange(len(forward)), np.arange(len(backward))
-        return (
-            MinedPairs(self.forward_scores[sources, forward], sources, self.forward_ids[sources, forward]),
-            MinedPairs(self.backward_scores[targets, backward], self.backward_ids[targets, backward], targets),
-        )
+        return self._best_of_sources(slice(None)), self._best_of_targets(slice(None))
+
+    def best_in_parts(self, rows: int = _PART) -> Iterator[MinedPairs]:
+        """The same, both directions, for `rows` sentences at a time."""
+        yield from (self._best_of_sources(slice(i, i + rows)) for i in range(0, len(self.forward_ids), rows))
+        yield from (self._best_of_targets(slice(i, i + rows)) for i in range(0, len(self.backward_ids), rows))
+
+    def _best_of_sources(self, rows: slice) -> MinedPairs:
+        scores, own, other = _best(self.forward_ids, self.forward_scores, rows)
+        return MinedPairs(scores, own, other)
+
+    def _best_of_targets(self, rows: slice) -> MinedPairs:
+        scores, own, other = _best(self.backward_ids, self.backward_scores, rows)
+        return MinedPairs(scores, other, own)
+
+
+def _best(ids: Int64, scores: Float64, rows: slice) -> tuple[Float64, Int64, Int64]:
+    """(best score, own id, neighbour) of each of some sentences."""
+    places = scores[rows].argmax(axis=1)
+    at = np.arange(len(places))
+    return scores[rows][at, places], at + (rows.start or 0), ids[rows][at, places]
 
 
 def score_candidates(neighbours: Neighbours, margin: str) -> Candidates:
@@ -92,9 +109,10 @@ def margins_of(
 def select(candidates: Candidates, config: MiningConfig, cap: int | None = None) -> MinedPairs:
     """The pairs that retrieval, bound, threshold, floor and cap leave, best first; `cap` is the suggested one."""
     pairs = _RETRIEVALS[config.retrieval](candidates)
-    pairs = pairs.take(canonical_order(pairs.scores, pairs.source_ids, pairs.target_ids))
+    if config.retrieval != "max":  # which gives them in order, perhaps mapped: from here on, slices copy nothing
+        pairs = pairs.take(canonical_order(pairs.scores, pairs.source_ids, pairs.target_ids))
     if config.max_margin is not None:
-        pairs = pairs.take(pairs.scores <= config.max_margin)
+        pairs = pairs.take(slice(int((pairs.scores > config.max_margin).sum()), None))
     above = int((pairs.scores > config.effective_threshold).sum())
     keep = max(above, min(config.min_count, len(pairs)))
     for most in (config.max_count, cap):
@@ -103,18 +121,12 @@ def select(candidates: Candidates, config: MiningConfig, cap: int | None = None)
 
 
 def one_to_one(candidates: Candidates) -> MinedPairs:
-    """Retrieval `max`: all best candidates by falling score, a pair kept if neither sentence was taken before."""
-    forward, backward = candidates.best()
-    pairs = _joined(forward, backward)
-    order = canonical_order(pairs.scores, pairs.source_ids, pairs.target_ids)
-    used_sources, used_targets = bytearray(len(forward)), bytearray(len(backward))
-    kept = list[int]()
-    sources, targets = pairs.source_ids[order].tolist(), pairs.target_ids[order].tolist()
-    for place, source, target in zip(order.tolist(), sources, targets, strict=True):
-        if not (used_sources[source] or used_targets[target]):
-            used_sources[source] = used_targets[target] = 1
-            kept.append(place)
-    return pairs.take(np.array(kept, np.int64))
+    """Retrieval `max`: all best candidates by falling score, a pair kept if neither sentence was taken before.
+
+    In canonical order; the arrays are mapped from temporary files where the candidates are many.
+    """
+    sides = len(candidates.forward_ids), len(candidates.backward_ids)
+    return take_greedily(candidates.best_in_parts(), *sides)
 
 
 def mutual(candidates: Candidates) -> MinedPairs:
