@@ -149,7 +149,7 @@ def tiles_beside(output: str) -> Path:
 
 def _decisive(config: MiningConfig, sides: Sides, facts: dict[str, Any]) -> dict[str, Any]:
     """The configuration as far as it decides the pairs."""
-    indifferent = ("precision", "threads", "memory_limit", "workers", "skip_quality")
+    indifferent = ("precision", "device", "threads", "memory_limit", "workers", "skip_quality")
     values = {name: value for name, value in asdict(config).items() if name not in indifferent}
     values["threshold"] = config.effective_threshold
     values["index"] = facts["search"]["index"]  # what --index auto came to

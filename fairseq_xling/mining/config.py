@@ -55,6 +55,11 @@ class MiningConfig:
         "how neighbours are searched; exact: all, proven; auto: by size, exact up to 50 000 x 50 000; likely[:R]: "
         "bounds that hold for most pairs, aiming at recall R (0.95); or a faiss factory, IVF1024,SQ8:nprobe=64",
     )
+    device: Literal["cpu", "cuda"] = option(
+        "cpu",
+        "where products are computed: cpu, or cuda: all GPUs, in tf32 unless --precision says otherwise; "
+        "the pairs are the same",
+    )
     threads: int | None = option(None, "threads of the search (default: all cores this process may use)")
     memory_limit: str | None = option(
         None,
@@ -78,6 +83,10 @@ class MiningConfig:
                 f"`index` {self.index} holds all vectors in one process, tiles are searched exactly. "
                 "Leave out --index, or --memory-limit and --workers"
             )
+        if self.device == "cuda" and (
+            self.index not in (EXACT, AUTO) or self.memory_limit is not None or self.workers > 1
+        ):
+            yield "`device` cuda searches all pairs in one process. Leave out --index, --memory-limit and --workers"
         if self.suggested_cap and self.skip_quality:
             yield "`suggested_cap` needs the estimate that `skip_quality` leaves out. Give one of the two"
         if not 0 < self.target_precision <= 1:

@@ -131,7 +131,7 @@ class _Taken:
 
 def _free(taken: bytearray, ids: Int64) -> npt.NDArray[np.bool_]:
     flags: Flags = np.frombuffer(taken, np.uint8)
-    return flags[ids] == 0
+    return np.equal(flags[ids], 0)
 
 
 class _Stored:
@@ -160,12 +160,12 @@ class _Stored:
 
     def whole(self) -> MinedPairs:
         """All of them, mapped where they are in files."""
+        columns: list[npt.NDArray[Any]] = [np.empty(0, kind) for kind in _COLUMNS]
         if self._files:
             for file in self._files:
                 file.flush()
-            mapped = (np.memmap(file, kind, "r") for file, kind in zip(self._files, _COLUMNS, strict=True))
-            return MinedPairs(*mapped)
-        return self._first or MinedPairs(*(np.empty(0, kind) for kind in _COLUMNS))
+            columns = [np.memmap(file, kind, "r") for file, kind in zip(self._files, _COLUMNS, strict=True)]
+        return self._first or MinedPairs(columns[0], columns[1], columns[2])
 
     def _write(self, pairs: MinedPairs) -> None:
         for file, column, kind in zip(self._files, _columns(pairs), _COLUMNS, strict=True):

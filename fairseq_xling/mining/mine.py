@@ -127,13 +127,20 @@ def find_neighbours(
     from fairseq_xling.neighbours.kernel import SearchConfig
 
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
+    if config.device == "cuda":
+        from fairseq_xling.neighbours.cuda import search_cuda
+
+        return search_cuda(left.unit, right.unit, settings, progress)
     return search_by(config.index, left.unit, right.unit, settings, progress)
 
 
 def _decided(config: MiningConfig, left: Side, right: Side) -> MiningConfig:
     """The same with the index that is meant for these sides; n-grams, and vectors in tiles, are searched exactly."""
-    if not (_is_sparse(left.unit) or isinstance(right.unit, UnitRows)):
+    whole = not (_is_sparse(left.unit) or isinstance(right.unit, UnitRows))
+    if whole and config.device == "cpu":
         return replace(config, index=decide(config.index, len(left.ids), len(right.ids)))
+    if config.device == "cuda" and not whole:
+        raise ConfigError("--device cuda is for vectors in memory; n-grams and tiles are searched on the processor")
     if config.index not in (EXACT, AUTO):
         raise ConfigError(f"--index {config.index} is for vectors in memory; n-grams and tiles are searched exactly")
     return replace(config, index=EXACT)

@@ -22,6 +22,7 @@ LANES = 16  # a vector's element i is summed in lane i mod 16; the lanes are the
 CODE_COLUMNS = 64  # the codes of `codes` have a multiple of it
 FP32_UNIT = 2.0**-24
 BF16_UNIT = 2.0**-9
+TF32_UNIT = 2.0**-10  # ten bits behind the first, and the others may be cut off instead of rounded
 _TINY = 1e-30  # what gradual underflow, or its absence, can add
 _BATCH_ELEMENTS = 1 << 20
 
