@@ -4,13 +4,14 @@ a dual encoder was trained to give."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fairseq_xling.data.bucketing import length_batches, padded, vectors_in_batches
+from fairseq_xling.data.bucketing import batch_tokens, length_batches, padded, vectors_in_batches
 from fairseq_xling.data.language_tokens import LanguageTokens
 from fairseq_xling.encoders.opening import OpenModel
 from fairseq_xling.encoders.options import EncodingConfig
@@ -85,7 +86,8 @@ class CheckpointEncoder:
     def encode(self, lines: Sequence[str], language: str | None = None) -> npt.NDArray[np.float32]:
         """`lines` [n] to [n, dim] float32; an empty line is the vector of `</s>`, a line too long is cut."""
         sentences, pad = self._sentences(lines, language), self._tokens.dictionary.pad()
-        return vectors_in_batches(self._vectors, sentences, pad, self.config.max_tokens, self.on_batch)
+        vectors_of, device = partial(self._opened.model.joined_vectors, layer=self._layer), self._opened.device
+        return vectors_in_batches(vectors_of, sentences, pad, self.config.max_tokens, device, self.on_batch)
 
     def token_states(self, lines: Sequence[str], language: str | None = None) -> TokenStates:
         """The layer's state of every token that is a part of a line; a line too long is cut."""
@@ -93,7 +95,8 @@ class CheckpointEncoder:
         special = {dictionary.bos(), dictionary.eos(), dictionary.pad(), *self._tokens.indices}
         inside = [torch.tensor([int(token) not in special for token in sentence]) for sentence in sentences]
         found = [np.empty((0, self.dim), np.float32)] * len(lines)
-        for batch in length_batches([len(sentence) for sentence in sentences], self.config.max_tokens):
+        budget = self.config.max_tokens or batch_tokens(self._opened.device)
+        for batch in length_batches([len(sentence) for sentence in sentences], budget):
             rows = padded([sentences[i] for i in batch], dictionary.pad()).to(self._opened.device)
             with torch.no_grad():
                 states = self._opened.model.token_states(rows, layer=self._layer).float().cpu()
@@ -111,14 +114,10 @@ class CheckpointEncoder:
         opened, tokens, longest = self._opened, self._tokens, self._longest
         room = longest - tokens.added
         sentences = list[Tensor]()
-        for line in lines:
-            sentence = opened.sentence(line)
+        for sentence in opened.sentences(lines):
             self.cut += len(sentence) > room
             sentences.append(opened.source(sentence, tokens, language, longest))
         return sentences
-
-    def _vectors(self, batch: Tensor) -> Tensor:
-        return self._opened.model.sentence_vectors(batch.to(self._opened.device), layer=self._layer)
 
 
 def word_numbers(pieces: Sequence[str]) -> list[int]:

@@ -96,6 +96,23 @@ class OpenModel:
         """A raw line to `x </s>`, of any length."""
         return encode_line(line, self.tokens.dictionary, self.pieces.encode if self.pieces else None)
 
+    def sentences(self, lines: Sequence[str]) -> list[Tensor]:
+        """The same of many lines, by all processors."""
+        if self.pieces is None:
+            return [self.sentence(line) for line in lines]
+        numbered = self.pieces.numbers(lines, torch.get_num_threads())
+        joined = torch.tensor([number for line in numbered for number in (*line, -1)], dtype=torch.long)
+        ids: list[Tensor] = list(self._ids[joined].split([len(line) + 1 for line in numbered]))
+        return ids
+
+    @cached_property
+    def _ids(self) -> Tensor:
+        """The dictionary's number of each piece by the piece's own, and of `</s>` at the end."""
+        assert self.pieces is not None
+        dictionary = self.tokens.dictionary
+        symbols = [self.pieces.symbol(number) for number in range(len(self.pieces))]
+        return torch.tensor([*map(dictionary.index, symbols), dictionary.eos()], dtype=torch.long)
+
     def source(self, sentence: Tensor, tokens: LanguageTokens, language: str | None, longest: int) -> Tensor:
         """`x </s>` to what the encoder reads in the style of `tokens`, cut to `longest` tokens in all."""
         if tokens.needs_language and language is None:

@@ -20,7 +20,7 @@ class EncodingConfig:
     language_token: bool | None = None
     """Encode `x </s> [language]`; None: as the checkpoint's own training did, without where it says nothing."""
     precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the model; vectors are stored as fp32")
-    max_tokens: int = option(8192, "tokens of one batch, padding included")
+    max_tokens: int | None = option(None, "tokens of one batch (default: 1024 on a CPU, 16384 on a GPU)")
     max_length: int | None = option(None, "cut sentences to this many tokens (default: the model's positions)")
     device: Literal["auto", "cpu", "cuda"] = option("auto", "auto: the GPU where there is one")
 

@@ -19,8 +19,11 @@ from torch import Tensor, nn
 
 from fairseq_xling.models._checkpoints import add_versions, check_rows, misfit
 from fairseq_xling.models._errors import user_errors
+from fairseq_xling.models._joined import joined_vectors
 from fairseq_xling.models._transformer import CrissDecoder, CrissEncoder
 from fairseq_xling.nn.pooling import masked_mean
+from fairseq_xling.nn.runs import Joined
+from fairseq_xling.nn.token_loss import token_loss
 
 
 @register_model("criss")
@@ -64,6 +67,23 @@ class CrissModel(BARTModel):
         return {}
 
     @property
+    def takes_targets(self) -> bool:
+        """Whether `forward` can take the loss itself: a plain projection, whole on this device, and not in fp16."""
+        projection = self.decoder.output_projection
+        plain = isinstance(projection, nn.Linear) and projection.bias is None and projection.weight.dim() == 2
+        return plain and projection.weight.dtype != torch.float16
+
+    def forward(
+        self, src_tokens: Tensor, *positional: Any, targets: Tensor | None = None, smoothing: float = 0.0, **named: Any
+    ) -> Any:
+        """BART's forward; with `targets` [n, length] the loss and the nll of its non-pad tokens (nn/token_loss.py)."""
+        if targets is None:
+            return super().forward(src_tokens, *positional, **named)
+        states = super().forward(src_tokens, *positional, features_only=True, **named)[0]
+        there = targets.ne(self.decoder.padding_idx)
+        return token_loss(states[there], self.decoder.output_projection.weight, targets[there], smoothing)
+
+    @property
     def depth(self) -> int:
         """Number of encoder layers, which is also the number of the last one; layer 0 are the embeddings."""
         return len(self.encoder.layers)
@@ -76,17 +96,26 @@ class CrissModel(BARTModel):
         `</s>` counts, and so does a language token that is there. `layer` None and `depth` are the last layer after
         the final LayerNorm (the release's vectors), 0 the embeddings, any other the plain output of that layer.
         """
-        if layer is not None and not 0 <= layer <= self.depth:
-            raise ValueError(f"layer must be between 0 and {self.depth}, but is {layer}")
         states = self.token_states(src_tokens, layer, src_lengths).transpose(0, 1)
         return masked_mean(states, src_tokens.ne(self.encoder.padding_idx))
 
     def token_states(self, src_tokens: Tensor, layer: int | None = None, src_lengths: Tensor | None = None) -> Tensor:
         """`src_tokens` [n, length] to the states of a layer, [n, length, dim]; what stands at pads means nothing."""
-        last = layer is None or layer == self.depth
+        number = self._layer_number(layer)
+        last = number == self.depth
         encoded = self.encoder(src_tokens, src_lengths=src_lengths, return_all_hiddens=not last)
-        states: Tensor = encoded["encoder_out"][0] if last else encoded["encoder_states"][layer]
+        states: Tensor = encoded["encoder_out"][0] if last else encoded["encoder_states"][number]
         return states.transpose(0, 1)
+
+    def joined_vectors(self, joined: Joined, layer: int | None = None) -> Tensor:
+        """`sentence_vectors` of sentences without pads, in eval mode; no layer above `layer` is computed."""
+        chosen = [self._layer_number(layer)]
+        return joined_vectors(self.encoder, joined, chosen, lambda states, counted: masked_mean(states[0], counted))
+
+    def _layer_number(self, layer: int | None) -> int:
+        if layer is not None and not 0 <= layer <= self.depth:
+            raise ValueError(f"layer must be between 0 and {self.depth}, but is {layer}")
+        return self.depth if layer is None else layer
 
     def set_beam_size(self, beam: int) -> None:
         """Nothing: a generator would leave the size behind, and cross-attention in training would obey it.

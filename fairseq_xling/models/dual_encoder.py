@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from fairseq_xling.models._checkpoints import misfit
 from fairseq_xling.models._dual_checkpoints import adapted
 from fairseq_xling.models._errors import user_errors
+from fairseq_xling.models._joined import joined_vectors
 from fairseq_xling.models._pair_losses import Rebuilder, masked_losses
 from fairseq_xling.models._rtl_head import build_rtl_head
 from fairseq_xling.models._tower import TOWERS, DualEncoder
 from fairseq_xling.nn.gradcache import in_chunks
 from fairseq_xling.nn.pair_batch import PairBatch, PairLosses
 from fairseq_xling.nn.pooling import POOLINGS, masked_mean, pooled
+from fairseq_xling.nn.runs import Joined
 
 ALL_LAYERS = ("avg_top2", "avg_first_last")
 RTL_LAYERS = 2
@@ -118,15 +120,27 @@ class DualEncoderModel(RobertaModel):
         `layer` None is the pooling that the model has. With a number, that layer's states are pooled: by their mean
         where the model averages two layers.
         """
+        layers = self._layers(layer)
+        states = self.encoder.states(src_tokens, layers != [self.depth])
+        chosen = states if len(states) == len(layers) else [states[number] for number in layers]
+        return self._pooled(chosen, src_tokens.ne(self.padding_idx))
+
+    def joined_vectors(self, joined: Joined, layer: int | None = None) -> Tensor:
+        """The same of sentences without pads, in eval mode: no padding is computed, and no layer above `layer`."""
+        return joined_vectors(self.encoder.sentence_encoder, joined, self._layers(layer), self._pooled)
+
+    def _layers(self, layer: int | None) -> list[int]:
+        """The layers whose states are pooled."""
         if layer is not None and not 0 <= layer <= self.depth:
             raise ValueError(f"layer must be between 0 and {self.depth}, but is {layer}")
-        counted = src_tokens.ne(self.padding_idx)
-        states = self.encoder.states(src_tokens, layer is not None or self.pooling in ALL_LAYERS)
-        if layer is None:
-            return pooled(states, counted, self.pooling)
-        if self.pooling in ALL_LAYERS:
-            return masked_mean(states[layer], counted)
-        return pooled([states[layer]], counted, self.pooling)
+        if layer is None and self.pooling in ALL_LAYERS:
+            return list(range(self.depth + 1))
+        return [self.depth if layer is None else layer]
+
+    def _pooled(self, states: list[Tensor], counted: Tensor) -> Tensor:
+        if len(states) == 1 and self.pooling in ALL_LAYERS:
+            return masked_mean(states[0], counted)
+        return pooled(states, counted, self.pooling)
 
     def token_states(self, src_tokens: Tensor, layer: int | None = None) -> Tensor:
         """`src_tokens` [n, length] to the states of a layer, or of the last one, [n, length, dim]; zeros at pads."""

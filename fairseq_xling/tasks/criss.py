@@ -14,6 +14,7 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask, register_task
 from torch import Tensor, nn
 
+from fairseq_xling.criterions.token_loss import of_tokens
 from fairseq_xling.data.language_tokens import LanguageTokens, complete_dictionary
 from fairseq_xling.data.pairs import Shard, load_dictionary
 from fairseq_xling.data.sampling import SampledDirections, SeparateDirections
@@ -87,6 +88,9 @@ class CrissTask(FairseqTask):
 
     def max_positions(self) -> tuple[int, int]:
         return self.cfg.max_source_positions, self.cfg.max_target_positions
+
+    def build_criterion(self, cfg: Any) -> Any:
+        return of_tokens(super().build_criterion(cfg))
 
     # ---- data
 

@@ -28,7 +28,6 @@ from fairseq_xling.tasks.criss import unwrapped
 
 logger = logging.getLogger(__name__)
 _RETRIEVAL = "_dual_retrieval"
-_MAX_TOKENS = 8192
 
 
 @register_task("dual_alignment", dataclass=DualAlignmentConfig)
@@ -101,9 +100,7 @@ class DualAlignmentTask(DualTask):
         def vectors(side: Any) -> Tensor:
             sentences = [side[i].long() for i in range(len(side))]
             pad = self.source_dictionary.pad()
-            return torch.from_numpy(
-                vectors_in_batches(lambda rows: model.sentence_vectors(rows.to(device)), sentences, pad, _MAX_TOKENS)
-            )
+            return torch.from_numpy(vectors_in_batches(model.joined_vectors, sentences, pad, device=device))
 
         found = []
         for pair in self.validated:

@@ -31,8 +31,6 @@ from fairseq_xling.tasks.criss import CrissTask
 
 logger = logging.getLogger(__name__)
 Candidate = tuple[int, float]
-# What fairseq-generate takes when neither --max-tokens nor --batch-size is given.
-_MAX_TOKENS = 12000
 
 
 @register_task("margin_mining", dataclass=MarginMiningConfig)
@@ -83,12 +81,12 @@ class MarginMiningTask(CrissTask):
         cut = sum(len(sentence) > room for sentence in plain)
         if cut:
             logger.warning("margin_mining | %d %s sentences are longer than %d tokens and cut", cut, language, room)
-        device = next(model.parameters()).device
         return vectors_in_batches(
-            lambda batch: model.sentence_vectors(batch.to(device)),
+            model.joined_vectors,
             [self.tokens.source(shortened(sentence, room), language) for sentence in plain],
             self.source_dictionary.pad(),
-            self.cfg.max_tokens or _MAX_TOKENS,
+            self.cfg.max_tokens,
+            next(model.parameters()).device,
         )
 
     def inference_step(

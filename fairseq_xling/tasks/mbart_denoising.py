@@ -5,6 +5,8 @@ from fairseq.data import BaseWrapperDataset
 from fairseq.tasks import register_task
 from fairseq.tasks.multilingual_denoising import MultilingualDenoisingTask
 
+from fairseq_xling.criterions.token_loss import of_tokens
+
 
 @register_task("mbart_denoising")
 class MBartDenoisingTask(MultilingualDenoisingTask):
@@ -12,6 +14,9 @@ class MBartDenoisingTask(MultilingualDenoisingTask):
 
     Here each sample has its own seed, and the order of an epoch does not depend on which epoch was loaded first.
     """
+
+    def build_criterion(self, args: object) -> object:
+        return of_tokens(super().build_criterion(args))
 
     def load_dataset(self, split: str, epoch: int = 1, combine: bool = False, **options: object) -> None:
         # fairseq loads once and then only sets the epoch; where DATA has shards, it loads every epoch's own.

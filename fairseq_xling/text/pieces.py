@@ -113,6 +113,15 @@ class Pieces:
         pieces: list[str] = self._model.encode(line, out_type=str)
         return pieces
 
+    def numbers(self, lines: Sequence[str], threads: int = 1) -> list[list[int]]:
+        """The pieces of each line by their number; an unknown one is the model's `<unk>`."""
+        numbers: list[list[int]] = self._model.encode(list(lines), out_type=int, num_threads=threads)
+        return numbers
+
+    def symbol(self, number: int) -> str:
+        """The piece of a number, control symbols included."""
+        return str(self._model.id_to_piece(number))
+
     def encode_lines(self, lines: Iterable[str]) -> Iterator[str]:
         """Lines of pieces separated by spaces."""
         return (" ".join(self.encode(line)) for line in lines)

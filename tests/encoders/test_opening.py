@@ -168,3 +168,14 @@ def test_a_dual_encoder_reads_any_language(written_model, tmp_path):
 
 def test_open_encoder_opens_the_others_too(folder):
     assert open_encoder(choice(folder)).tokens.languages == ("aa", "bb", "cc")
+
+
+def test_many_lines_are_cut_as_each_by_itself(written_model):
+    opened = open_model(ModelChoice(str(written_model.checkpoint)))
+    lines = [*(written_model.texts / "mono.aa").read_text().split("\n")[:20], "", "  ", "takipi ж takipi", "жж"]
+    assert [ids.tolist() for ids in opened.sentences(lines)] == [opened.sentence(line).tolist() for line in lines]
+    assert opened.sentences([]) == []
+    pieces = open_model(ModelChoice(str(written_model.checkpoint), spm="none"))
+    assert [ids.tolist() for ids in pieces.sentences(["▁ta x", ""])] == [
+        pieces.sentence(line).tolist() for line in ("▁ta x", "")
+    ]
