@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fairseq_xling.nn.linear import clearly_faster, linear_for, onednn
+from fairseq_xling.nn import linear
+from fairseq_xling.nn.linear import gives_the_same, linear_for, maker, onednn
 
 
-def slower(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    time.sleep(0.05)
-    return functional.linear(x, weight, bias)
+@pytest.fixture(autouse=True)
+def _nothing_known() -> Iterator[None]:
+    """What is known of this processor is forgotten before and after."""
+    linear._onednn_pays.cache_clear()
+    yield
+    linear._onednn_pays.cache_clear()
 
 
 def wrong(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -25,18 +29,31 @@ def absent(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     raise AttributeError("no such operator")
 
 
-def test_only_what_is_much_faster_and_right_is_taken() -> None:
-    assert clearly_faster(functional.linear, slower)
-    assert not clearly_faster(slower, functional.linear)
-    assert not clearly_faster(functional.linear, functional.linear)
-    assert not clearly_faster(wrong, slower)
-    assert not clearly_faster(absent, slower)
+def test_only_what_computes_a_linear_layer_is_taken() -> None:
+    assert gives_the_same(functional.linear)
+    assert not gives_the_same(wrong)
+    assert not gives_the_same(absent)
 
 
-def test_the_probe_leaves_the_number_of_threads() -> None:
-    threads = torch.get_num_threads()
-    clearly_faster(absent, functional.linear)
-    assert torch.get_num_threads() == threads
+@pytest.mark.parametrize(
+    ("named", "capability", "taken"),
+    [
+        ("AuthenticAMD", "AVX512", True),
+        ("AuthenticAMD", "AVX2", False),
+        ("GenuineIntel", "AVX512", False),
+        ("", "DEFAULT", False),
+    ],
+)
+def test_the_processor_decides(monkeypatch: pytest.MonkeyPatch, named: str, capability: str, taken: bool) -> None:
+    monkeypatch.setattr(linear, "maker", lambda: named)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(linear, "gives_the_same", lambda other: other is onednn)
+    assert linear_for(torch.zeros(2, 2)) is (onednn if taken else functional.linear)
+    assert linear_for(torch.zeros(2, 2, dtype=torch.bfloat16)) is functional.linear
+
+
+def test_the_maker_is_one_word() -> None:
+    assert len(maker().split()) <= 1
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -49,8 +66,3 @@ def test_onednn_is_a_linear_layer(bias: bool) -> None:
     with torch.inference_mode():
         expected = (x.double() @ weight.double().T + (0 if added is None else added)).float()
         torch.testing.assert_close(onednn(x, weight, added), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_other_types_take_pytorch_s_own() -> None:
-    assert linear_for(torch.zeros(2, 2, dtype=torch.bfloat16)) is functional.linear
-    assert linear_for(torch.zeros(2, 2)) in (functional.linear, onednn)
