@@ -40,7 +40,7 @@ from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.signatures import joined
 
 if TYPE_CHECKING:
-    from fairseq_xling.mining.outofcore import Tiling
+    from fairseq_xling.neighbours.outofcore import Tiling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +105,7 @@ def _tiling(args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles:
     """Where finished parts are kept; None for a search in one piece, which keeps none."""
     if not (tiles or args.resume or config.memory_limit or config.workers > 1):
         return None
-    from fairseq_xling.mining.outofcore import Tiling
+    from fairseq_xling.neighbours.outofcore import Tiling
 
     folder = tiles_beside(args.output)
     hashes = sides.inputs[args.source], sides.inputs[args.target]

@@ -57,7 +57,9 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 def _plan(args: argparse.Namespace) -> int:
     """Check both sides' vectors and cut the search; the number of tiles goes to stdout."""
     from fairseq_xling.mining.mine import prepare_sides
-    from fairseq_xling.mining.outofcore import Tiling, plan_in
+    from fairseq_xling.neighbours.kernel import SearchConfig
+    from fairseq_xling.neighbours.memory import Room, check_limit, held_now
+    from fairseq_xling.neighbours.outofcore import TiledSearch, Tiling, work_of
 
     if args.number is not None and args.number < 1:
         raise ConfigError(f"--number must be at least 1, but is {args.number}")
@@ -66,9 +68,11 @@ def _plan(args: argparse.Namespace) -> int:
     mine.writable(str(folder / "plan.json")) if folder.is_dir() else mine.writable(str(folder))
     sides = read_sides(args)
     mine.check_lines(sides, args)
+    settings, room = SearchConfig(k=config.mining_k, precision=config.precision), Room(config.memory_limit)
+    check_limit(work_of((sides.source.shape, sides.target.shape), settings, room), room.limit, held_now())
     left, right = prepare_sides(sides.source, sides.target, config, sides.texts, in_tiles=True)
     tiling = Tiling(folder, (sides.inputs[args.source], sides.inputs[args.target]), args.resume, tell=note)
-    plan = plan_in((left.unit, right.unit), config, tiling, args.number)
+    plan = TiledSearch(left.unit, right.unit, settings, room).plan(tiling, args.number)
     rows, columns = plan.grid.largest
     note(f"{len(plan.grid)} tiles of at most {rows} x {columns} sentences: fairseq-xling tiles run N --tiles {folder}")
     if args.json:
@@ -88,8 +92,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     """Search tiles that are not finished yet; a tile that another process has claimed is waited for."""
-    from fairseq_xling.mining.outofcore import search_missing
-    from fairseq_xling.mining.tileplan import open_sides, read_plan
+    from fairseq_xling.neighbours.outofcore import search_missing
+    from fairseq_xling.neighbours.tileplan import open_sides, read_plan
 
     config = read_config(MiningConfig, {"threads": args.threads}, "options")
     folder = Path(args.tiles)

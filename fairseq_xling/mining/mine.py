@@ -19,11 +19,12 @@ from fairseq_xling.mining.select import margins_of, score_candidates, select
 from fairseq_xling.neighbours.certify import pair_cosines
 from fairseq_xling.neighbours.indexes import AUTO, EXACT, decide, search_by
 from fairseq_xling.neighbours.margin import neighbour_means
+from fairseq_xling.neighbours.memory import Room, check_limit, held_now
 from fairseq_xling.vectors import UnitRows, Vectors, validate
 
 if TYPE_CHECKING:
-    from fairseq_xling.mining.outofcore import Tiling
     from fairseq_xling.neighbours.kernel import Neighbours
+    from fairseq_xling.neighbours.outofcore import Tiling
 
 Matrix = Any  # [n, d]: npt.NDArray[np.float32] | Vectors | scipy.sparse.csr_matrix
 Progress = Callable[[int], None]
@@ -59,9 +60,7 @@ def mine_pairs(
     checked(config)
     in_tiles = tiling is not None or config.memory_limit is not None or config.workers > 1
     if in_tiles:
-        from fairseq_xling.mining.outofcore import check_memory
-
-        check_memory((source.shape, target.shape), config)
+        _check_room((source.shape, target.shape), config)
     left, right = prepare_sides(source, target, config, texts, in_tiles)
     config = _decided(config, left, right)
     neighbours = find_neighbours(left, right, config, progress, tiling)
@@ -111,6 +110,15 @@ def score_pairs(
     return margins_of(cosines, *means, config.margin, lambda place: (int(ids[0][place]), int(ids[1][place])))
 
 
+def _check_room(shapes: tuple[tuple[int, int], tuple[int, int]], config: MiningConfig) -> None:
+    """Refuse an impossible --memory-limit before any work."""
+    from fairseq_xling.neighbours.kernel import SearchConfig
+    from fairseq_xling.neighbours.outofcore import work_of
+
+    room = Room(config.memory_limit, config.workers)
+    check_limit(work_of(shapes, SearchConfig(k=config.mining_k, threads=config.threads), room), room.limit, held_now())
+
+
 def find_neighbours(
     left: Side, right: Side, config: MiningConfig, progress: Progress | None = None, tiling: Tiling | None = None
 ) -> Neighbours:
@@ -120,13 +128,14 @@ def find_neighbours(
         from fairseq_xling.neighbours.sparse import sparse_neighbours
 
         return sparse_neighbours(left.unit, right.unit, config.mining_k, config.threads, progress)
-    if isinstance(right.unit, UnitRows):
-        from fairseq_xling.mining.outofcore import tiled_neighbours
-
-        return tiled_neighbours((left.unit, right.unit), config, tiling, progress)
     from fairseq_xling.neighbours.kernel import SearchConfig
 
     settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
+    if isinstance(right.unit, UnitRows):
+        from fairseq_xling.neighbours.outofcore import TiledSearch
+
+        room = Room(config.memory_limit, config.workers)
+        return TiledSearch(left.unit, right.unit, settings, room).neighbours(tiling, progress)
     if config.device == "cuda":
         from fairseq_xling.neighbours.cuda import search_cuda
 

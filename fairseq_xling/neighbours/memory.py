@@ -23,6 +23,14 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True)
+class Room:
+    """What the user grants: memory of all processes together, as `2G`, and processes that share the search."""
+
+    limit: str | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True)
 class Work:
     """A search as far as memory is concerned."""
 

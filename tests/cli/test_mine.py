@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -57,8 +58,6 @@ def test_texts_raw_vectors_and_gzip(sides):
     texts = ("--source-text", folder / "x.txt", "--target-text", folder / "y.txt")
     common = ("--source", folder / "x.raw", "--target", folder / "y.raw", "--dim", 8)
     assert run("mine", *common, *texts, "--output", folder / "p.tsv.gz", "--max-count", 3) == 0
-    import gzip
-
     lines = gzip.decompress((folder / "p.tsv.gz").read_bytes()).decode().splitlines()
     assert len(lines) == 3
     assert all("\tsource " in line and "\ttarget " in line for line in lines)
@@ -82,6 +81,25 @@ def test_same_command_same_bytes(sides):
     for name, extra in (("1.tsv", ("--threads", 1)), ("2.tsv", ("--threads", 2, "--precision", "bf16"))):
         assert run("mine", *inputs, "--output", folder / name, *extra) == 0
     assert (folder / "1.tsv").read_bytes() == (folder / "2.tsv").read_bytes()
+
+
+def test_in_tiles_by_workers_and_on_again(sides, capsys):
+    folder, x, y = sides
+    inputs = ("--source", folder / "x.npy", "--target", folder / "y.npy")
+    whole, output = folder / "whole.tsv", folder / "p.tsv.gz"
+    assert run("mine", *inputs, "--output", whole) == 0
+    for words in (("--memory-limit", "1T"), ("--resume",), ("--memory-limit", "1T", "--resume", "--skip-quality")):
+        assert run("mine", *inputs, "--output", output, *words) == 0
+        assert gzip.decompress(output.read_bytes()) == whole.read_bytes()
+        assert not (folder / "p.tiles").exists()
+    assert read_manifest(folder / "p.manifest.json").key == read_manifest(folder / "whole.manifest.json").key
+    (folder / "p.tiles").mkdir()
+    (folder / "p.tiles" / "own.txt").touch()
+    assert run("mine", *inputs, "--output", output, "--resume") == 2
+    assert "p.tiles is in the way: it holds own.txt" in capsys.readouterr().err
+    assert run("mine", "--source", folder / "x.txt", "--target", folder / "y.txt", "--encoder", "surface",
+               "--output", folder / "s.tsv", "--resume") == 2  # fmt: skip
+    assert "are for vectors, but character n-grams are held in memory" in capsys.readouterr().err
 
 
 FAULTS = [
@@ -108,6 +126,9 @@ FAULTS = [
     (["--index", "IVF4096,Flat"], "Number of training points (120) should be at least as large as number of clusters"),
     (["--index", "PQ3"], "should be a multiple of the number of subquantizers"),
     (["--fit", "x.txt"], "--encoder surface"),
+    (["--memory-limit", "2GB"], "`memory_limit` must be a number with K, M, G or T, as 2G, but is '2GB'"),
+    (["--memory-limit", "20M"], "--memory-limit 20M is too little for 60 x 60 vectors of length 8 and 1 worker: give"),
+    (["--workers", "0"], "`workers` must be at least 1"),
 ]
 
 

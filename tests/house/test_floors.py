@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from house.sources import HOST, PACKAGE, imported_names, module_name, package_files
 
-F0 = {"errors", "languages", "files", "vectors", "signatures", "configs", "protocols"}
+F0 = {"errors", "languages", "files", "vectors", "signatures", "configs", "protocols", "tilegrid", "processes"}
 BASE = {"text", "neighbours"}
 F1 = BASE | {"mining", "words", "retrieval", "evaluation"}
 F3 = {"tasks", "criterions", "models", "data", "encoders", "interchange"}
@@ -51,7 +51,7 @@ OUTSIDE: dict[str, set[str]] = {
     "demo": set(),
     "cli": {"tqdm", "yaml", HOST},
 }
-NO_NUMPY = {"errors", "languages", "files", "signatures", "configs", "rounds"}
+NO_NUMPY = {"errors", "languages", "files", "signatures", "configs", "rounds", "tilegrid", "processes"}
 
 PACKAGE_NAMES = {"__main__", "__version__", "USER_DIR", "register"}
 

@@ -39,7 +39,7 @@ def options() -> Iterator[tuple[str, str]]:
     ]  # fmt: skip
     for section, cls in typed:
         yield from ((section, RENAMED.get(field.name, field.name)) for field in dataclasses.fields(cls))
-    yield "mining", "per_pair"
+    yield from (("mining", name) for name in ("per_pair", "tiles"))
     yield from (("resources", kind) for kind in KINDS)
 
 

@@ -16,14 +16,16 @@ import pytest
 from conftest import cli_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references.killed_mining import mine_through_kills, write_sides
 from references.unit_vectors import Float32, two_sides
 
 from fairseq_xling.errors import ConfigError, CorpusError, XlingError
 from fairseq_xling.files import sha256_file
 from fairseq_xling.mining import MinedPairs, MiningConfig, mine_pairs
-from fairseq_xling.mining.outofcore import Tiling, plan_in, search_missing
-from fairseq_xling.mining.tileplan import open_sides, read_plan
 from fairseq_xling.neighbours import memory
+from fairseq_xling.neighbours.kernel import SearchConfig
+from fairseq_xling.neighbours.outofcore import TiledSearch, Tiling, search_missing
+from fairseq_xling.neighbours.tileplan import open_sides, read_plan
 from fairseq_xling.tilegrid import TileGrid
 from fairseq_xling.vectors import UnitRows, open_vectors
 
@@ -74,7 +76,7 @@ def test_pairs_and_quality_do_not_depend_on_tiles(
 def test_repeated_lines_are_merged_before(small_tiles: None, files: Path) -> None:
     texts = [str(i // 2) for i in range(90)], [str(i // 3) for i in range(91)]
     config = MiningConfig(unify=True, threshold=0)
-    limited = MiningConfig(unify=True, threshold=0, memory_limit="2G")
+    limited = MiningConfig(unify=True, threshold=0, memory_limit="1T")
     expected = mine_pairs(*sides(files), config, texts)
     assert expected.facts["searched_sources"] == 45
     assert_same(mine_pairs(*sides(files), limited, texts), expected)
@@ -116,7 +118,7 @@ def test_tiles_of_another_search_are_never_taken_over(small_tiles: None, files: 
     else:
         np.save(files / "x.npy", np.load(files / "x.npy")[::-1])
     with pytest.raises(CorpusError, match="tiles of another search. Name another folder"):
-        plan_in((UnitRows(sides(files)[0]), UnitRows(sides(files)[1])), config, tiling(files))
+        TiledSearch(*map(UnitRows, sides(files)), SearchConfig(config.mining_k)).plan(tiling(files))
     found = mine_pairs(*sides(files), config, None, None, tiling(files, resume=True, tell=said.append))
     assert_same(found, mine_pairs(*sides(files), config))
     assert said == [f"{files / 'T'} holds tiles of another search: they are removed"]
@@ -163,7 +165,7 @@ def test_what_cannot_be(files: Path) -> None:
 
     rows = sparse.csr_matrix(np.eye(3))
     with pytest.raises(ConfigError, match="--memory-limit, --workers and --resume are for vectors"):
-        mine_pairs(rows, rows, MiningConfig(memory_limit="2G"))
+        mine_pairs(rows, rows, MiningConfig(memory_limit="1T"))
 
 
 def test_workers_find_the_same_and_a_fault_of_theirs_is_said(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,12 +182,10 @@ def test_workers_find_the_same_and_a_fault_of_theirs_is_said(files: Path, monkey
 
 
 def test_one_waits_for_what_another_has_claimed(small_tiles: None, files: Path) -> None:
-    config = MiningConfig(threshold=0)
-    both = UnitRows(sides(files)[0]), UnitRows(sides(files)[1])
-    plan = plan_in(both, config, tiling(files), 4)
+    plan = TiledSearch(*map(UnitRows, sides(files)), SearchConfig()).plan(tiling(files), 4)
     assert read_plan(files / "T") == plan
     holder = (
-        "import sys, time; from pathlib import Path; from fairseq_xling.mining.tileplan import read_plan\n"
+        "import sys, time; from pathlib import Path; from fairseq_xling.neighbours.tileplan import read_plan\n"
         "folder = Path(sys.argv[1]); state = read_plan(folder).state(folder, print)\n"
         "assert state.claim(1); print('claimed', flush=True); sys.stdin.read()"
     )
@@ -228,3 +228,22 @@ def test_memory_stays_within_the_limit(tmp_path: Path) -> None:
     assert process.returncode == 0, said
     assert 150 << 20 < peak < limit << 20
     assert json.loads(printed)["search"]["tiles"] > 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "kills", "inside"),
+    [(1000, 1, 4), pytest.param(2000, 12, 30, marks=[pytest.mark.nightly, pytest.mark.timeout(900)])],
+)
+def test_kills_at_any_moment(tmp_path: Path, rows: int, kills: int, inside: int) -> None:
+    """At random, and once inside a save: the same bytes, no finished tile made again, nothing left behind."""
+    write_sides(tmp_path, rows)
+    story = mine_through_kills(tmp_path, kills, inside, seed=rows)
+    expected = mine_pairs(*sides(tmp_path), MiningConfig())
+    expected.write(tmp_path / "expected.tsv")
+    assert (tmp_path / "killed.tsv").read_bytes() == (tmp_path / "expected.tsv").read_bytes()
+    assert story.kills == kills + 1
+    assert story.leftovers >= 1  # one was inside a save
+    assert story.tiles == sorted(set(story.tiles))
+    assert story.tiles[-1] < (rows // 100) ** 2
+    assert story.repeated == 0
+    assert not (tmp_path / "killed.tiles").exists()

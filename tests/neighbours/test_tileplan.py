@@ -11,7 +11,7 @@ import pytest
 
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import sha256_file
-from fairseq_xling.mining.tileplan import (
+from fairseq_xling.neighbours.tileplan import (
     Sides,
     TilePlan,
     describe_sides,

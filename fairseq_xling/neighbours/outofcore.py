@@ -1,0 +1,235 @@
+"""A search that outgrows memory, or is to survive a kill: planned, searched in tiles by any number of processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fairseq_xling.errors import ConfigError, CorpusError, XlingError
+from fairseq_xling.files import sha256_json
+from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, SearchReport
+from fairseq_xling.neighbours.memory import Room, Work, held_now, most_rows, plan_tiles
+from fairseq_xling.neighbours.threads import default_threads
+from fairseq_xling.neighbours.tileplan import Sides, TilePlan, describe_sides, read_plan, refuse_others, write_plan
+from fairseq_xling.neighbours.tiles import Rows, TileSearch, joined, search_tiles
+from fairseq_xling.neighbours.tilestate import Tell, TileState, alone_in, grid_of
+from fairseq_xling.processes import die_with_parent
+from fairseq_xling.tilegrid import TileGrid
+from fairseq_xling.vectors import UnitRows
+
+Progress = Callable[[int], None]
+_LOOK_SECONDS = 0.2
+_TOLERANCE = 1.1  # a command that is given again holds a little more or less memory than it did
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Where tiles are kept, and of what: `hashes` are of the content of source and target."""
+
+    folder: Path
+    hashes: tuple[str, str]
+    resume: bool = False
+    """Go on with the tiles of an interrupted run; without it they are refused, not thrown away."""
+    finished: tuple[Path, ...] = ()
+    """Folders that hold all tiles already: nothing is searched."""
+    tell: Tell = lambda said: None
+
+
+@dataclass(frozen=True)
+class TiledSearch:
+    """A search of unit rows [n, d] and [m, d] that is to be done in so much room."""
+
+    source: Rows
+    target: Rows
+    config: SearchConfig
+    room: Room = Room()
+
+    @property
+    def work(self) -> Work:
+        return work_of((self.source.shape, self.target.shape), self.config, self.room)
+
+    def neighbours(self, tiling: Tiling | None = None, progress: Progress | None = None) -> Neighbours:
+        """What `kernel.search` finds on the same rows; without `tiling` nothing is kept on disk."""
+        if tiling is None:
+            if self.room.workers > 1:
+                raise ConfigError("`workers` share tiles on disk, which the command line makes. Leave it out here")
+            grid = plan_tiles(self.work, self.room.limit, held_now())
+            return search_tiles(self.source, self.target, grid, self.config, progress)
+        if tiling.finished:
+            return self._merged(tiling)
+        tiling.folder.mkdir(exist_ok=True)
+        with alone_in(tiling.folder):
+            return self._searched(self._plan(tiling, None), tiling, progress)
+
+    def plan(self, tiling: Tiling, number: int | None = None) -> TilePlan:
+        """Plan so many tiles, or as few as the room allows, for other processes; tiles of another search stay."""
+        folder = tiling.folder
+        folder.mkdir(exist_ok=True)
+        with alone_in(folder):
+            there = read_plan(folder)
+            if any(folder.glob("tile-*")) and (there is None or there.key != self.key(tiling)):
+                raise CorpusError(f"{folder} holds tiles of another search. Name another folder, or remove that one")
+            return self._plan(tiling, number)
+
+    def key(self, tiling: Tiling) -> str:
+        """All that decides the neighbours: what is selected of them may change without a new search."""
+        sides = self._sides()
+        rows = [None if side.rows is None else hashlib.sha256(side.rows.tobytes()).hexdigest() for side in sides]
+        shapes = [list(side.shape) for side in sides]
+        return sha256_json({"inputs": tiling.hashes, "shapes": shapes, "rows": rows, "k": self.config.k})
+
+    def _sides(self) -> Sides:
+        if isinstance(self.source, UnitRows) and isinstance(self.target, UnitRows):
+            return self.source, self.target
+        raise ConfigError("tiles on disk are for vectors in files. Leave --workers and --resume out")
+
+    def _plan(self, tiling: Tiling, number: int | None) -> TilePlan:
+        """Write a plan down, or find that of the run that is to go on."""
+        folder, key, limit, sides = tiling.folder, self.key(tiling), self.room.limit, self._sides()
+        refuse_others(folder)
+        held, there, tiles = held_now(), read_plan(folder), sorted(folder.glob("tile-*"))
+        most, described = most_rows(self.work, limit, held), describe_sides(sides, tiling.hashes)
+        if there is not None and there.key == key and number in (None, len(there.grid)):
+            if tiles and not tiling.resume:
+                raise CorpusError(
+                    f"{folder} holds {len(tiles)} finished tiles of this very search. Add --resume to go on with them, "
+                    "or remove that folder"
+                )
+            if sum(there.grid.largest) <= _TOLERANCE * most:
+                plan = replace(there, sides=described, precision=self.config.precision)
+                write_plan(folder, plan, sides)
+                return plan
+            tiling.tell(f"the tiles in {folder} need more memory than --memory-limit leaves: all is searched again")
+        elif tiles:
+            tiling.tell(f"{folder} holds tiles of another search: they are removed")
+        grid = plan_tiles(self.work, limit, held)
+        if number is not None:
+            fewest, grid = len(grid), TileGrid.of_number(self.source.shape[0], self.target.shape[0], number)
+            if limit and sum(grid.largest) > most:
+                raise ConfigError(f"{number} tiles are too large for --memory-limit {limit}: {fewest} fit")
+        for path in tiles:
+            path.unlink()
+        plan = TilePlan(key, grid, self.config.k, self.config.precision, described)
+        write_plan(folder, plan, sides)
+        return plan
+
+    def _searched(self, plan: TilePlan, tiling: Tiling, progress: Progress | None) -> Neighbours:
+        started, report = time.perf_counter(), SearchReport(0.0)
+        state = plan.state(tiling.folder, tiling.tell)
+        while True:
+            there = [number for number in range(len(plan.grid)) if state.read(number)]
+            for number in there:
+                _advance(progress, plan.grid, number)
+            if there:
+                tiling.tell(f"{len(there)} of {len(plan.grid)} tiles are there already")
+            if len(there) < len(plan.grid):
+                if self.room.workers > 1:
+                    _by_workers(state, self.work, progress)
+                else:
+                    search = plan.search(self._sides(), self.config.threads)
+                    report = search_missing(state, search, state.missing(), progress)
+            progress = None  # of what turns out to be damaged even now
+            found = state.merged(replace(report, seconds=time.perf_counter() - started, tiles=len(plan.grid)))
+            if found is not None:
+                return found
+
+    def _merged(self, tiling: Tiling) -> Neighbours:
+        """Of tiles that are all there."""
+        grid, (n, m) = grid_of(tiling.finished), (self.source.shape[0], self.target.shape[0])
+        if (grid.sources, grid.targets) != (n, m):
+            raise CorpusError(
+                f"the tiles are of {grid.sources} x {grid.targets} sentences, but there are {n} x {m}. "
+                "Plan and run them again"
+            )
+        said, (first, *others) = list[str](), tiling.finished
+        state = TileState(first, self.key(tiling), grid, self.config.k, others, said.append)
+        found = None if state.missing() else state.merged(SearchReport(0.0, tiles=len(grid)))
+        if found is None:
+            missing = state.missing()
+            what = (
+                said[-1] if said else f"{len(missing)} of {len(grid)} tiles are missing, the first of them {missing[0]}"
+            )
+            raise CorpusError(f"{what}. Run `tiles run` for it, then merge again")
+        return found
+
+
+def work_of(shapes: tuple[tuple[int, int], tuple[int, int]], config: SearchConfig, room: Room) -> Work:
+    """What decides how much memory a search needs."""
+    threads, ((sources, dim), (targets, _)) = config.threads or default_threads(), shapes
+    return Work(sources, targets, dim, config.k, max(1, threads // room.workers), room.workers)
+
+
+def search_missing(
+    state: TileState, search: TileSearch, numbers: Sequence[int], progress: Progress | None = None
+) -> SearchReport:
+    """Search these tiles, as far as nobody else does; returns when all of them are finished."""
+    reports, left = [], list(numbers)
+    for wait in (False, True):  # first what is free, then what others have claimed and perhaps not finished
+        skipped = []
+        for number in left:
+            if not state.claim(number, wait):
+                skipped.append(number)
+                continue
+            if state.place(number) is None:
+                tile = search.tile(number, state.known(number), progress)
+                state.save(number, tile)
+                reports.append(tile.report)
+            else:
+                _advance(progress, state.grid, number)
+            state.release(number)
+        left = skipped
+    return joined(reports)
+
+
+def _by_workers(state: TileState, work: Work, progress: Progress | None) -> None:
+    """The same by processes of their own, which the command `tiles run` is."""
+    words = [sys.executable, "-m", "fairseq_xling", "tiles", "run", "--tiles", str(state.folder)]
+    words += ["--threads", str(work.threads)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(work.threads)}
+    done = set(range(len(state.grid))) - set(state.missing())
+    workers = [
+        subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        for _ in range(work.workers)
+    ]  # fmt: skip
+    try:
+        running = list(workers)
+        while running:
+            time.sleep(_LOOK_SECONDS)
+            for number in set(range(len(state.grid))) - set(state.missing()) - done:
+                done.add(number)
+                _advance(progress, state.grid, number)
+            for worker in [worker for worker in running if worker.poll() is not None]:
+                running.remove(worker)
+                _check(worker, state)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            if worker.stderr:
+                worker.stderr.close()
+
+
+def _check(worker: subprocess.Popen[str], state: TileState) -> None:
+    """Say what a worker said; an end that is no success is ours."""
+    lines = (worker.stderr.read() if worker.stderr else "").splitlines()
+    if worker.returncode == 0:
+        for line in lines:
+            state.tell(line)
+        return
+    said = lines[-1].removeprefix("fairseq-xling: error: ") if lines else ""
+    if worker.returncode < 0:
+        said = f"it was killed by signal {-worker.returncode}, as happens where memory runs out"
+    raise XlingError(f"a worker has failed: {said}. Its finished tiles stay: the same command with --resume goes on")
+
+
+def _advance(progress: Progress | None, grid: TileGrid, number: int) -> None:
+    if progress is not None:
+        rows, columns = grid.tile(number)
+        progress(len(rows) * len(columns))
