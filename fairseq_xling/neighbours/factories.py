@@ -3,6 +3,9 @@
 One training on rows of both sides serves two indexes, one over the targets for the sources and one over the sources for
 the targets; a pair that either finds is offered to both sentences. faiss trains and builds with one thread and is asked
 in batches of one size, because its results change with the threads that share a task.
+
+What is indexed is centred, what is asked is not: x.(y - q) ranks as x.y does, while clusters of vectors that are not
+centred would be those of the languages' means, and a sentence would find its own language's clusters.
 """
 
 from __future__ import annotations
@@ -39,9 +42,10 @@ def factory_search(
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:
-        empty = _trained(faiss, index, left, right)
+        centred = _centred(left), _centred(right)
+        empty = _trained(faiss, index, *centred)
         found = Finisher(left, right, config.k)
-        for queries, rows, turned in ((left, right, False), (right, left, True)):
+        for queries, rows, turned in ((left, centred[1], False), (right, centred[0], True)):
             built = faiss.clone_index(empty)
             built.add(rows)
             _ask(faiss, built, queries, (found, turned), (config.k, threads, progress))
@@ -97,6 +101,10 @@ def _trained(faiss: Any, index: str, left: Float32, right: Float32) -> Any:
             f"{left.shape[1]} ({_reason(fault)}). Choose another factory, or --index auto"
         ) from fault
     return made
+
+
+def _centred(rows: Float32) -> Float32:
+    return rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _reason(fault: RuntimeError) -> str:

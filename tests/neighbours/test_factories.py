@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from references.unit_vectors import Float32, falling, two_sides
+from references.unit_vectors import Float32, falling, two_sides, unit
 
 from fairseq_xling.errors import ConfigError, MissingDependencyError
 from fairseq_xling.neighbours import factories
@@ -57,6 +57,16 @@ def test_whatever_is_found_has_its_exact_cosine_and_threads_change_nothing(index
         assert (ours == theirs).mean() > 0.3
     assert (np.diff(found.forward_cosines) <= 0).all()
     assert found.report.backend == "faiss"
+
+
+def test_languages_around_means_of_their_own_find_each_other() -> None:
+    source, target = falling(2300, 1900, 64, 4)
+    means = np.random.default_rng(1).standard_normal((2, 64))
+    source, target = (unit(0.3 * side + mean / 8) for side, mean in zip((source, target), means, strict=True))
+    found = factory_search("IVF16,Flat:nprobe=4", source, target, SearchConfig(4))
+    exact = search(source, target, SearchConfig(4))
+    assert (found.forward_cosines == exact.forward_cosines).mean() > 0.6
+    assert (found.backward_cosines == exact.backward_cosines).mean() > 0.6
 
 
 def test_what_one_direction_finds_the_other_one_has() -> None:
