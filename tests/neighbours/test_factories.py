@@ -61,12 +61,13 @@ def test_whatever_is_found_has_its_exact_cosine_and_threads_change_nothing(index
 
 def test_languages_around_means_of_their_own_find_each_other() -> None:
     source, target = falling(2300, 1900, 64, 4)
-    means = np.random.default_rng(1).standard_normal((2, 64))
-    source, target = (unit(0.3 * side + mean / 8) for side, mean in zip((source, target), means, strict=True))
+    means = unit(np.random.default_rng(1).standard_normal((2, 64)))
+    source, target = (unit(0.5 * side + mean) for side, mean in zip((source, target), means, strict=True))
     found = factory_search("IVF16,Flat:nprobe=4", source, target, SearchConfig(4))
     exact = search(source, target, SearchConfig(4))
-    assert (found.forward_cosines == exact.forward_cosines).mean() > 0.6
-    assert (found.backward_cosines == exact.backward_cosines).mean() > 0.6
+    # Clusters of vectors that are not centred find one in two hundred.
+    assert (found.forward_cosines >= exact.forward_cosines[:, -1:]).mean() > 0.8
+    assert (found.backward_cosines >= exact.backward_cosines[:, -1:]).mean() > 0.8
 
 
 def test_what_one_direction_finds_the_other_one_has() -> None:
