@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from references import releases
+from references import releases, small_criss
 from references.grammar import LANGUAGES
 from references.written_dual import write_dual
 from references.written_model import POSITIONS, WrittenModel, write_checkpoint
@@ -155,6 +155,16 @@ def test_releases(tmp_path: Path, options: object) -> None:
         difference = model(tokens, decoder_input_ids=tokens).logits - opened.model(tokens, None, tokens)[0]
     assert difference.abs().max() < 1e-4
     assert not (tmp_path / "hf" / "tokenizer.json").exists()
+    drawn = small_criss.sentences([3, 7, 1, 12, 5] * 4, symbols)
+    lines = [symbols.string(sentence) for sentence in drawn]
+    expected = Translator(opened, TranslationConfig(beam=1)).translate(lines, "en_XX", "ro_RO")
+    batch = small_criss.padded(drawn, symbols.pad(), left=False)
+    found = model.generate(
+        batch, attention_mask=batch.ne(symbols.pad()).long(), num_beams=1, forced_bos_token_id=symbols.index("[ro_RO]")
+    )
+    assert found[0, :2].tolist() == [symbols.eos(), symbols.index("[ro_RO]")]
+    ignored = {*opened.tokens.indices, symbols.pad()}
+    assert [symbols.string(tokens, extra_symbols_to_ignore=ignored) for tokens in found] == expected
     from_huggingface(str(tmp_path / "hf"), str(tmp_path / "back"), "none")
     back = open_model(ModelChoice(str(tmp_path / "back" / "model.pt"), spm="none"))
     assert back.tokens.languages == MBART_CC25
