@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from datasets import DATASETS, EXPONENT, describe
+from figures import Figure, tell
 
 from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.mining.select import score_candidates, select
@@ -98,7 +99,10 @@ def compare(
             f"| {precision} | {runs.median:.2f} | {ratio:.2f} | {report.gemm_seconds / report.seconds:.0%} | 0 % | "
             f"{report.finished:.2%} | {report.coordinates} | {report.gemm} |"
         )
-        if name in JUDGED and not options.quick and ratio < FLOORS[precision]:
+        floor = FLOORS[precision] if name in JUDGED and not options.quick else None
+        seconds = f"{runs.median:.2f} s", f"{theirs.median:.2f} s"
+        tell([Figure(f"mining, {precision}, {name}, faiss", *seconds, ratio, floor)])
+        if floor is not None and ratio < floor:
             failures.append(f"{name}, {precision}: {ratio:.2f} times faiss's speed, below {FLOORS[precision]}")
         failures += [f"{name}, {precision}: {fault}" for fault in wrong_pairs(runs.found[-1], theirs.found[-1])]
     reference = ours[precisions[0]].found[-1]

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from figures import Figure, tell
 
 MOST_BYTES = 2_000_000_000
 SAMPLE = 200
@@ -42,6 +43,13 @@ def main() -> int:
     print(f"largest anonymous memory {peak / 1e9:.2f} GB (of {MOST_BYTES / 1e9:.0f})")
     print(f"accuracy {accuracy:.4f}, of {len(rows)} rows in float64 {right.mean():.4f}")
     spread = 4 * float(np.sqrt(max(accuracy * (1 - accuracy), 1e-6) / len(rows)))
+    tell(
+        [
+            Figure(
+                "retrieval, memory, limit", f"{peak / 1e9:.2f} GB", f"{MOST_BYTES / 1e9:.0f} GB", MOST_BYTES / peak, 1.0
+            )
+        ]
+    )
     return int(peak > MOST_BYTES or abs(accuracy - right.mean()) > spread)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import Figure, tell
 from scipy import sparse
 
 from fairseq_xling.evaluation.nearest import TestSet
@@ -113,6 +114,12 @@ def main() -> int:
             if label == "2-4-grams":
                 by_language = {c: (found[c, "eng"] + found["eng", c]) / 2 for c in codes if c != "eng"}
             published = PUBLISHED.get((name, label), ())
+            tell(
+                [
+                    Figure(f"surface, {name}, {label}, {what}, published", f"{m:.1f} %", f"{p:.1f} %", m / p)
+                    for what, m, p in zip(("among the others", "with English"), means, published, strict=False)
+                ]
+            )
             wrong += [
                 f"{name}, {label}: {m:.1f}, not {p}" for m, p in zip(means, published, strict=False) if abs(m - p) > 1
             ]
