@@ -1,13 +1,13 @@
-"""Training throughput of `dual_alignment` against sentence-transformers' MultipleNegativesRankingLoss, and their losses.
+"""Training throughput of `dual_alignment` against sentence-transformers' MultipleNegativesRankingLoss, and the losses.
 
-    pip install sentence-transformers                    # any version from 5; only this benchmark needs it
+    pip install sentence-transformers                    # 6.2 was compared; only this benchmark needs it
     python benchmarks/dual_training.py --layers 6 --dim 384 --heads 6 --vocabulary 30000 --batch 32
 
-One tower, XLM-R's layers with first-token pooling, with the same random weights on both sides. Ours is fairseq's Trainer
-with the task, its criterion and its batches; theirs is the loss, backward, clipping and the optimizer that its trainer
-uses by default (fused AdamW), without the trainer. Steps of both take turns. "same batches": both read ours; "own
-batches": ours are of like length, theirs are drawn at random from the same pairs, as both do by default. First the losses
-and gradients of a batch are compared without dropout. Tokenising is left out.
+One tower, XLM-R's layers with first-token pooling, with the same random weights on both sides. Ours is fairseq's
+Trainer with the task, its criterion and its batches; theirs is the loss, backward, clipping and the optimizer that its
+trainer uses by default (fused AdamW), without the trainer. Both go once through the same pairs, their steps in turns.
+"same batches": both read ours; "own batches": ours are of like length, theirs are drawn at random, as both do by
+default. First losses and gradients of a batch are compared without dropout. Tokenising is left out.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def our_trainer(folder: Path, shape: Shape, direction: str, dropout: float, more
     words += ["--attention-dropout", str(dropout), "--criterion", "translation_ranking"]
     words += ["--ranking-direction", direction, "--ranking-scale", str(SCALE), "--optimizer", "adam"]
     words += ["--lr", str(LEARNING_RATE), "--clip-norm", "1", "--batch-size", str(shape.batch), "--cpu", "--no-save"]
-    words += ["--required-batch-size-multiple", "1", "--disable-validation", *more]
+    words += ["--required-batch-size-multiple", "1", "--disable-validation", "--num-workers", "0", *more]
     cfg = convert_namespace_to_omegaconf(options.parse_args_and_arch(options.get_training_parser(), words))
     task = tasks.setup_task(cfg.task)
     torch.manual_seed(1)
@@ -163,9 +163,8 @@ def compare_losses(folder: Path, shape: Shape) -> None:
         other.backward()
         their_table = theirs.model[0].auto_model.embeddings.word_embeddings.weight
         gap = float((table.grad - their_table.grad).abs().max() / their_table.grad.abs().max())
-        print(
-            f"{direction:8} loss: ours {loss.item() / size:.6f}, theirs {other.item():.6f}; gradients differ by {gap:.1e}"
-        )
+        values = f"ours {loss.item() / size:.6f}, theirs {other.item():.6f}"
+        print(f"{direction:8} loss: {values}; gradients of the words differ by {gap:.1e}")
 
 
 def their_step(loss: nn.Module, optimizer: torch.optim.Optimizer, batch: list[dict[str, Tensor]]) -> None:
@@ -179,7 +178,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("layers", 12), ("dim", 768), ("heads", 12), ("vocabulary", 30_000), ("batch", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--steps", type=int, default=12, help="timed steps of each, after two that are not counted")
+    parser.add_argument(
+        "--steps", type=int, default=12, help="batches of the epoch, each once; the first is also a warm-up"
+    )
     parser.add_argument("--args", default="", help="more words for fairseq-train, ours alone")
     args = parser.parse_args()
     logging.disable(logging.INFO)
@@ -187,30 +188,30 @@ def main() -> None:
     shape = Shape(args.layers, args.dim, args.heads, args.vocabulary, args.batch)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pairs(folder, shape, 40 * args.batch)
+        write_pairs(folder, shape, args.steps * args.batch)
         compare_losses(folder, shape)
         trainer = our_trainer(folder, shape, "forward", 0.1, args.args.split())
         theirs = their_loss(trainer.get_model(), shape, "forward", 0.1, folder / "theirs").train()
     optimizer = torch.optim.AdamW(theirs.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
-    batches = our_batches(trainer)[: args.steps + 2]
-    drawn = [batch for batch, _ in zip(random_batches(trainer, shape), batches, strict=False)]
+    batches, drawn = our_batches(trainer), list(random_batches(trainer, shape))
     timed: dict[str, Callable[[int], None]] = {
         "ours": lambda i: trainer.train_step([batches[i]]),
         "theirs, same batches": lambda i: their_step(theirs, optimizer, columns(batches[i])),
         "theirs, own batches": lambda i: their_step(theirs, optimizer, drawn[i]),
     }
     seconds = {name: list[float]() for name in timed}
-    for number in range(len(batches)):
+    for step in timed.values():
+        step(0)
+    for number in range(len(drawn)):
         for name, step in timed.items():
             started = time.perf_counter()
             step(number)
             seconds[name].append(time.perf_counter() - started)
-    print(f"{shape}, {torch.get_num_threads()} threads, {args.steps} steps")
-    ours = sum(seconds["ours"][2:])
+    print(f"{shape}, {torch.get_num_threads()} threads, {len(drawn)} batches")
+    ours = sum(seconds["ours"])
     for name, taken in seconds.items():
-        rate = args.steps * shape.batch / sum(taken[2:])
-        median = 1000 * statistics.median(taken[2:])
-        print(f"{name:22} {rate:8.1f} pairs a second, {median:7.0f} ms a step, ours to it {sum(taken[2:]) / ours:.2f}")
+        rate, median = len(drawn) * shape.batch / sum(taken), 1000 * statistics.median(taken)
+        print(f"{name:22} {rate:8.1f} pairs a second, {median:7.0f} ms a step, ours to it {sum(taken) / ours:.2f}")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ same --fit files. (--svd gives shorter vectors that retrieve much worse: docs/su
 OUTPUT/encoder; give that directory as --fit to encode other texts in the same space. (mine --encoder surface compares
 the n-grams themselves, which is a little better still.)
 
---tokens T.npz writes the states of every token too, for `evaluate alignment`: 4 bytes a dimension and token, so for some
-thousand lines.
+--tokens T.npz writes the states of every token too, for `evaluate alignment`: 4 bytes a dimension and token, which is
+for some thousand lines.
 
 An interrupted run leaves whole shards; the same command with --resume goes on after the last of them.
 """

@@ -36,7 +36,7 @@ def principal_points(vectors: Mapping[str, Float32]) -> tuple[dict[str, Float64]
 
 
 def language_share(vectors: Mapping[str, Float32]) -> float:
-    """The share of all variance that lies between the languages' means: 0 where a vector says nothing of its language."""
+    """The share of all variance that lies between the languages' means: 0 where no mean tells its language."""
     together = np.concatenate([rows.astype(np.float64) for rows in vectors.values()])
     middle = together.mean(axis=0)
     between = sum(len(rows) * ((rows.astype(np.float64).mean(axis=0) - middle) ** 2).sum() for rows in vectors.values())

@@ -49,11 +49,11 @@ class SdpaAttention(MultiheadAttention):
     def _packed(self, tokens: Tensor, packing: Packing) -> Tensor:
         """Self-attention of `tokens` [N, dim], which stand in a row; only the products of heads see padding."""
         queries, keys, values = (
-            split_heads(packing.padded(part(tokens)).transpose(0, 1), self.num_heads)
+            packing.padded(part(tokens)).view(*packing.there.shape, self.num_heads, self.head_dim).transpose(1, 2)
             for part in (self.q_proj, self.k_proj, self.v_proj)
         )
         attended = attend(queries, keys, values, packing.seen, self._dropout)
-        found: Tensor = self.out_proj(packing.flat(merge_heads(attended).transpose(0, 1)))
+        found: Tensor = self.out_proj(packing.flat(attended.transpose(1, 2).flatten(2)))
         return found
 
     @property

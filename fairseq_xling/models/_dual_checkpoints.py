@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _MBART = "encoder.embed_tokens.weight"
-HEADS = ("train_head.", "rtl_head.")
+HEADS = ("train_head.", "rtl_head.", "recovery_head.")
 """What training adds to a tower."""
 
 

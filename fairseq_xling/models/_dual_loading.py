@@ -56,7 +56,7 @@ def as_dual(cfg: Any) -> Any:
         if not ours:
             cfg._name = cfg.arch = "dual_encoder"
             cfg.dual_pooling = "mean"
-        cfg.rtl_layers, cfg.rtl_languages, cfg.dual_train_head = 0, 0, False
+        cfg.rtl_layers, cfg.rtl_languages, cfg.dual_train_head, cfg.dual_recovery = 0, 0, False, False
     return cfg
 
 

@@ -1,7 +1,7 @@
 """The model `dual_encoder`: one tower for both sides, pooled to sentence vectors (LaBSE, DAP).
 
 Its parameters have XLM-R's names (`encoder.sentence_encoder.…`, `encoder.lm_head.…`), so that XLM-R loads into it as it
-is, and fairseq's sentence classification finetunes it. `train_head` and `rtl_head` are for training alone.
+is, and fairseq's sentence classification finetunes it. What is called a head but that is for training alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from fairseq_xling.models._tower import TOWERS, DualEncoder
 from fairseq_xling.nn.gradcache import in_chunks
 from fairseq_xling.nn.pair_batch import PairBatch, PairLosses
 from fairseq_xling.nn.pooling import POOLINGS, masked_mean, pooled
+from fairseq_xling.nn.recovery import WordRecovery
 from fairseq_xling.nn.runs import Joined
 
 ALL_LAYERS = ("avg_top2", "avg_first_last")
@@ -59,6 +60,7 @@ class DualEncoderModel(RobertaModel):
         dim = args.encoder_embed_dim
         self.train_head = nn.Sequential(nn.Linear(dim, dim), nn.Tanh()) if args.dual_train_head else None
         self.rtl_head = build_rtl_head(encoder, args.rtl_layers, args.rtl_languages) if args.rtl_layers else None
+        self.recovery_head = WordRecovery(dim) if args.dual_recovery else None
 
     @staticmethod
     def add_args(parser: ArgumentParser) -> None:
@@ -77,6 +79,12 @@ class DualEncoderModel(RobertaModel):
             "--dual-train-head",
             action="store_true",
             help="a dense layer with tanh behind the pooling, in training only (DAP)",
+        )
+        parser.add_argument(
+            "--dual-recovery",
+            action="store_true",
+            default=None,
+            help="the attention of --masked-objectives recovery, which brings it along on the command line",
         )
         parser.add_argument(
             "--dual-stack",
@@ -187,7 +195,7 @@ class DualEncoderModel(RobertaModel):
         return found
 
     def _idle(self, pairs: PairBatch) -> Tensor:
-        unused = list[nn.Parameter]()
+        unused = [] if self.recovery_head is None else [*self.recovery_head.parameters()]
         if self.rtl_head is not None:
             head = self.rtl_head
             unused += head.languages.parameters() if pairs.forward is not None else head.parameters()
@@ -232,6 +240,8 @@ def dual_encoder_architecture(args: Any) -> None:
     args.dual_pooling = getattr(args, "dual_pooling", None) or ("mean" if mbart else "first")
     args.dual_train_head = getattr(args, "dual_train_head", False)
     args.dual_stack = getattr(args, "dual_stack", False)
+    if getattr(args, "dual_recovery", None) is None:
+        args.dual_recovery = "recovery" in (getattr(args, "masked_objectives", None) or "")
     if getattr(args, "rtl_layers", None) is None:
         args.rtl_layers = RTL_LAYERS if getattr(args, "criterion", None) == "rtl" else 0
     if getattr(args, "max_positions", None) is None:

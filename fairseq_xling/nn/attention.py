@@ -10,7 +10,7 @@ from torch.nn import functional
 def split_heads(states: Tensor, heads: int) -> Tensor:
     """`states` [length, batch, dim] to [batch, heads, length, dim / heads], without a copy."""
     length, batch, dim = states.shape
-    return states.unflatten(2, (heads, dim // heads)).permute(1, 2, 0, 3)
+    return states.view(length, batch, heads, dim // heads).permute(1, 2, 0, 3)
 
 
 def merge_heads(attended: Tensor) -> Tensor:

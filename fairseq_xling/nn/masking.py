@@ -40,3 +40,25 @@ def joined(source: Tensor, target: Tensor, pad: int) -> Tensor:
     tokens = torch.cat([source, target], dim=1)
     order = tokens.eq(pad).long().argsort(dim=1, stable=True)
     return tokens.gather(1, order)[:, : int(tokens.ne(pad).sum(dim=1).max())]
+
+
+def parted(tokens: Tensor, bos: int, pad: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(rows that are joined pairs, their sources, their targets), what `joined` has joined: each begins with `bos`."""
+    starts = tokens.eq(bos)
+    rows = starts.sum(dim=1).eq(2).nonzero()[:, 0]
+    pairs, length = tokens[rows], tokens.size(1)
+    # The place of the last `bos`: the target's first.
+    middle = (
+        (starts[rows] * torch.arange(length, device=tokens.device)).amax(dim=1, keepdim=True) if len(rows) else rows
+    )
+    places = torch.arange(length, device=tokens.device).expand(len(rows), length)
+    source = pairs.masked_fill(places >= middle.view(-1, 1), pad)
+    shifted = (places + middle.view(-1, 1)).clamp(max=max(length - 1, 0))
+    target = pairs.gather(1, shifted).masked_fill(places + middle.view(-1, 1) >= length, pad)
+    return rows, _trimmed(source, pad), _trimmed(target, pad)
+
+
+def _trimmed(tokens: Tensor, pad: int) -> Tensor:
+    """Without the columns that are padding in every row."""
+    longest = int(tokens.ne(pad).sum(dim=1).max()) if len(tokens) else 0
+    return tokens[:, :longest]

@@ -31,6 +31,7 @@ _TRANSLATION = shlex.split("""
 _MASKED = shlex.split("""
     --task masked_pairs --criterion masked_pairs --dropout 0.1 --optimizer adam --adam-betas "(0.9,0.98)"
     --adam-eps 1e-6 --lr 3e-4 --lr-scheduler inverse_sqrt --warmup-updates 500 --max-tokens 4000 --disable-validation
+    --valid-subset train
 """)
 # LaBSE, section 2: both directions summed, margin 0.3 on the cosine; it publishes no scale.
 _ALIGNMENT = shlex.split("""
@@ -38,6 +39,8 @@ _ALIGNMENT = shlex.split("""
     --ranking-margin 0.3 --dropout 0.1 --optimizer adam --adam-betas "(0.9,0.98)" --adam-eps 1e-6 --lr 3e-4
     --lr-scheduler inverse_sqrt --warmup-updates 500 --batch-size 128
 """)
+# What is not validated need not be there.
+_UNVALIDATED = ["--disable-validation", "--valid-subset", "train"]
 
 
 def xling(verb: str, *words: str, stdout: str | None = None, indifferent: Sequence[str] = ()) -> Command:
@@ -83,7 +86,7 @@ def stacked(codes: Sequence[str], config: StackingConfig, number: int, seed: int
 
 def align(codes: Sequence[str], config: StackingConfig, align: AlignConfig, seed: int) -> Command:
     """The dual encoder, from the deepest model."""
-    own = ["--arch", config.arch, "--encoder-layers", str(config.layers[-1]), "--disable-validation"]
+    own = ["--arch", config.arch, "--encoder-layers", str(config.layers[-1]), *_UNVALIDATED]
     own += ["--dual-langs", ",".join(codes), "--dual-pairs", ",".join(config.bitext)]
     own += ["--max-update", str(align.max_update), "--seed", str(seed)]
     own += ["--finetune-from-model", f"{{model}}/{MODEL_FILE}"]
@@ -103,7 +106,7 @@ def train(languages: str, config: TrainingConfig, updates: int, seed: int, from_
     if from_original:
         own += ["--finetune-from-model", f"{{model}}/{MODEL_FILE}"]
     if config.keep == "last":
-        own += ["--disable-validation"]
+        own += _UNVALIDATED if config.is_dual else ["--disable-validation"]
     return _fairseq_train("{pairs}/data", [*objective, *own], config.save_every, config.args)
 
 

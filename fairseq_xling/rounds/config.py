@@ -103,10 +103,9 @@ class _Reader:
         pairs = self._pairs("pairs", self.values.get("pairs", "all"), codes)
         stacking, bitext = self._stacking(codes) if "stacking" in self.values else (None, {})
         if stacking:
-            rounds, start = len(stacking.layers) + (stacking.align is not None), StartConfig(miner="surface")
-            training = TrainingConfig(stacking.arch)
-        else:
-            start, training = self._start(), self._typed(TrainingConfig, "training")
+            rounds = len(stacking.layers) + (stacking.align is not None)
+        start = StartConfig(miner="surface") if "stacking" in self.values else self._start()
+        training = TrainingConfig(stacking.arch) if stacking else self._typed(TrainingConfig, "training")
         evaluation = self._typed(EvaluationConfig, "evaluation")
         evaluated = self._pairs("evaluation: directions", evaluation.directions, codes) if evaluation else ()
         translated = evaluated

@@ -44,6 +44,7 @@ class DualTaskConfig(FairseqDataclass):
         metadata={"help": "SentencePiece model with which --dataset-impl raw reads sentences instead of pieces"},
     )
     train_subset: str = II("dataset.train_subset")
+    valid_subset: str = II("dataset.valid_subset")
     dataset_impl: Any = II("dataset.dataset_impl")
     seed: int = II("common.seed")
 

@@ -36,16 +36,19 @@ class DualTask(FairseqTask):
         super().__init__(cfg)
         self.tokens = tokens
         self.languages = tuple(languages)
-        self.trained = tuple(self._found() if cfg.dual_pairs == FOUND else dual_pairs(cfg.dual_pairs, self.languages))
-        self.validated = tuple(dual_pairs(cfg.dual_eval_pairs, self.languages)) or self.trained
+        self.trained = tuple(self._pairs_of(cfg.dual_pairs, cfg.train_subset))
+        validated = cfg.dual_eval_pairs or (FOUND if cfg.dual_pairs == FOUND else None)
+        self.validated = tuple(self._pairs_of(validated, cfg.valid_subset)) or self.trained
         self.state.merge_state_dict({"dual": {"languages": list(languages), "style": tokens.source_style}})
         self._pieces: Pieces | None = None
         self._hashed = False
 
-    def _found(self) -> list[Pair]:
-        """The pairs with training data in the first folder of DATA."""
+    def _pairs_of(self, text: str | None, splits: str) -> list[Pair]:
+        """What an option names; `found` are the pairs with data of the (first) split in the first folder of DATA."""
+        if text != FOUND:
+            return dual_pairs(text, self.languages)
         shard = Shard(utils.split_paths(self.cfg.data)[0], self.tokens, self.cfg.dataset_impl, owner="dual")
-        split = self.cfg.train_subset
+        split = splits.split(",")[0]
         pairs = [pair for pair in parse_pairs("all", self.languages) if shard.has(split, pair)]
         if not pairs:
             raise ConfigError(f"{shard.folder} has no pair of languages with `{split}` data, but `{FOUND}` is asked")

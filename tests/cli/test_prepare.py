@@ -45,10 +45,27 @@ def test_the_same_again_gives_the_same_and_other_data_takes_its_model(folder):
     assert "vocabulary" not in read_manifest(folder / "two" / "manifest.json").config["pieces"]
 
 
+def test_bitext_is_what_a_folder_of_pairs_would_be(folder):
+    mono = [f"--mono={code}=t/mono.{code}" for code in ("aa", "bb")]
+    words = ["prepare", "--langs", "aa,bb,cc", *mono, "--vocabulary-size", "90"]
+    (folder / "p").mkdir()
+    for code in ("aa", "cc"):
+        (folder / "p" / f"train.cc-aa.{code}").write_bytes((folder / f"t/pairs/train.aa-cc.{code}").read_bytes())
+    named = ["--bitext", "cc-aa", "t/pairs/train.aa-cc.cc", "t/pairs/train.aa-cc.aa"]
+    assert main([*words, *named, "--output", "one"]) == 0
+    assert main([*words, "--pairs", "p", "--output", "two"]) == 0
+    one, two = (read_manifest(folder / name / "manifest.json") for name in ("one", "two"))
+    assert "train.cc-aa.cc.bin" in one.outputs
+    assert one.outputs == two.outputs
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ("--langs aa", "nothing to prepare"),
+        ("--langs aa,bb --bitext aa-xx t/mono.aa t/mono.bb", "unknown language `xx`"),
+        ("--langs aa,bb --bitext aa-bb none t/mono.bb", "none does not exist. Check the path (--bitext aa-bb)"),
+        ("--langs aa,bb,cc --pairs t/pairs --bitext bb-aa t/mono.bb t/mono.aa", "bb-aa has training pairs already"),
         ("--langs aa --mono xx=t/mono.aa", "unknown language `xx` (known: aa) in --mono xx=t/mono.aa"),
         ("--langs aa --mono t/mono.aa", "is not xx=FILE"),
         ("--langs aa --mono aa=none.txt", "none.txt does not exist"),

@@ -8,9 +8,10 @@ from fairseq import metrics
 from references import small_dual
 from references.dual_world import task, write_world
 
+from fairseq_xling.criterions.masked_objectives import OBJECTIVES, Sides
 from fairseq_xling.criterions.masked_pairs import MaskedPairsCriterion, MaskedPairsCriterionConfig
 from fairseq_xling.errors import ConfigError
-from fairseq_xling.nn.masking import masked_tokens
+from fairseq_xling.nn.masking import masked_tokens, parted
 from fairseq_xling.tasks._dual_options import MaskedPairsConfig
 
 
@@ -64,3 +65,41 @@ def test_nothing_asked_for_is_no_loss(world) -> None:
 def test_faults(world) -> None:
     with pytest.raises(ConfigError, match="--masked-share must be between 0 and 1"):
         MaskedPairsCriterion(MaskedPairsCriterionConfig(masked_share=0.0), world[0])
+
+
+def test_further_objectives_are_added_with_their_weights(world) -> None:
+    """Means over their own words and pairs, of the joined pairs in a batch that holds sentences too."""
+    made, sample = world
+    model = small_dual.model(symbols=made.source_dictionary, dual_recovery=True)
+    named = MaskedPairsCriterionConfig(masked_objectives="recovery:0.5,similarity:2")
+    criterion = MaskedPairsCriterion(named, made)
+    tokens = sample["net_input"]["src_tokens"]
+    rows, source, target = parted(tokens, made.source_dictionary.bos(), made.source_dictionary.pad())
+    assert 0 < len(rows) < len(tokens)
+    loss, size, logged = criterion(model, sample)
+    expected = MaskedPairsCriterion(MaskedPairsCriterionConfig(), made)(model, sample)[0] / size
+    for name, weight in (("recovery", 0.5), ("similarity", 2.0)):
+        total, count = OBJECTIVES[name](model, Sides(source, target, criterion.masking.ordinary))
+        expected = expected + weight * total / count
+    torch.testing.assert_close(loss / size, expected)
+    with metrics.aggregate() as found:
+        criterion.reduce_metrics([logged])
+    assert {"masked_loss", "recovery_loss", "similarity_loss"} <= found.keys()
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    sentences = {**sample, "net_input": {"src_tokens": tokens[tokens.eq(0).sum(dim=1) == 1]}}
+    model.zero_grad()
+    criterion(model, sentences)[0].backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_faults_of_further_objectives(world, tmp_path) -> None:
+    made, sample = world
+    model = small_dual.model(symbols=made.source_dictionary)
+    recovery = MaskedPairsCriterion(MaskedPairsCriterionConfig(masked_objectives="recovery"), made)
+    with pytest.raises(ConfigError, match="recovery needs a model with --dual-recovery"):
+        recovery(model, sample)
+    write_world(tmp_path)
+    alone = task(MaskedPairsConfig, tmp_path, dual_pairs=None, dual_langs="aa", masked_mono="aa")
+    with pytest.raises(ConfigError, match="--masked-objectives are of sentence pairs"):
+        MaskedPairsCriterion(MaskedPairsCriterionConfig(masked_objectives="similarity"), alone)

@@ -35,7 +35,8 @@ def options() -> Iterator[tuple[str, str]]:
     yield from (("", field.name) for field in dataclasses.fields(RoundsConfig) if field.name not in DERIVED)
     typed: list[tuple[str, type[Any]]] = [
         ("languages", LanguageConfig), ("start", StartConfig), ("start", PretrainConfig),
-        ("training", TrainingConfig), ("stacking", StackingConfig), ("stacking", AlignConfig), ("evaluation", EvaluationConfig), ("resources", Resources), *sections().items(),
+        ("training", TrainingConfig), ("stacking", StackingConfig), ("stacking", AlignConfig),
+        ("evaluation", EvaluationConfig), ("resources", Resources), *sections().items(),
     ]  # fmt: skip
     for section, cls in typed:
         yield from ((section, RENAMED.get(field.name, field.name)) for field in dataclasses.fields(cls))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import pytest
 import torch
+from references import small_dual
 from references.written_dual import write_dual
 from references.written_model import WrittenModel, write_checkpoint
 
+from fairseq_xling.data.pairs import open_dictionary
 from fairseq_xling.encoders.opening import ModelChoice, open_encoder, open_model
 from fairseq_xling.files import read_manifest, sha256_file
 from fairseq_xling.interchange.slim import slim_folder
 from fairseq_xling.models._checkpoints import weights_hash
+from fairseq_xling.models._dual_checkpoints import HEADS
+from fairseq_xling.models.dual_encoder import DualEncoderModel
 
 
 def choice(model: WrittenModel, checkpoint=None) -> ModelChoice:
@@ -73,3 +79,26 @@ def test_half_precision_is_kept(written_model: WrittenModel, tmp_path) -> None:
     weights = torch.load(tmp_path / "slim" / "model.pt", weights_only=True)["model"]
     assert {value.dtype for value in weights.values()} == {torch.float16}
     assert all(torch.equal(value, state["model"][name]) for name, value in weights.items())
+
+
+def test_the_weights_hash_is_the_one_that_a_training_logs(written_model: WrittenModel, tmp_path) -> None:
+    """Whatever heads that training adds."""
+    symbols = open_dictionary(str(written_model.data / "dict.txt"))
+    model = small_dual.model(symbols=symbols, rtl_layers=1, dual_train_head=True, dual_pooling="mean")
+    state = {
+        "args": Namespace(**vars(model.args)), "model": model.state_dict(),
+        "optimizer_history": [{"optimizer_name": "adam", "lr_scheduler_state": {}, "num_updates": 1}],
+        "extra_state": {"train_iterator": {"epoch": 1}},
+        "task_state": {"dual": {"languages": ["aa", "bb"], "style": "first"}},
+    }  # fmt: skip
+    torch.save(state, tmp_path / "dual.pt")
+    manifest = slim_folder(choice(written_model, tmp_path / "dual.pt"), str(tmp_path / "slim"))
+    slim = open_encoder(ModelChoice(str(tmp_path / "slim" / "model.pt")))
+    assert isinstance(slim.model, DualEncoderModel)
+    assert (slim.model.pooling, slim.model.train_head, slim.model.rtl_head) == ("mean", None, None)
+    tokens = small_dual.padded(small_dual.sentences([3, 5], symbols), symbols.pad())
+    assert torch.equal(slim.model.sentence_vectors(tokens), model.sentence_vectors(tokens))
+    assert manifest.counts["weights"] == weights_hash(slim.model) == weights_hash(model, HEADS)
+    assert weights_hash(model) != weights_hash(model, HEADS)
+    slim_folder(ModelChoice(str(tmp_path / "slim" / "model.pt")), str(tmp_path / "again"))
+    assert sha256_file(tmp_path / "again" / "model.pt") == sha256_file(tmp_path / "slim" / "model.pt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fairseq_xling.nn.masking import Masking, joined, masked_tokens
+from fairseq_xling.nn.masking import Masking, joined, masked_tokens, parted
 
 MASKING = Masking(mask=99, ordinary=(4, 90))
 
@@ -51,3 +51,14 @@ def test_joined_rows_against_a_loop() -> None:
         row = [token for token in one + other if token != 1]
         expected.append(row + [1] * (7 - len(row)))
     assert joined(source, target, pad=1).tolist() == expected
+
+
+def test_parted_is_what_was_joined() -> None:
+    source = torch.tensor([[0, 5, 6, 2], [0, 7, 2, 1], [0, 3, 2, 1]])
+    target = torch.tensor([[0, 8, 2, 1, 1], [0, 9, 9, 4, 2], [1, 1, 1, 1, 1]])
+    rows, one, other = parted(joined(source, target, pad=1), bos=0, pad=1)
+    assert rows.tolist() == [0, 1]  # the third is a sentence by itself
+    assert torch.equal(one, source[:2])
+    assert torch.equal(other, target[:2])
+    none = parted(source[2:], bos=0, pad=1)
+    assert [part.shape for part in none] == [(0,), (0, 0), (0, 0)]

@@ -12,7 +12,7 @@ from fairseq_xling.tasks._dual_options import DualAlignmentConfig, DualTaskConfi
 from fairseq_xling.tasks.dual_alignment import DualAlignmentTask
 from fairseq_xling.tasks.masked_pairs import MaskedPairsTask
 
-FILLED = {"train_subset": "train", "dataset_impl": "raw", "seed": 1}
+FILLED = {"train_subset": "train", "valid_subset": "valid", "dataset_impl": "raw", "seed": 1}
 KINDS: dict[type[DualTaskConfig], type[FairseqTask]] = {
     DualAlignmentConfig: DualAlignmentTask,
     MaskedPairsConfig: MaskedPairsTask,

@@ -82,7 +82,8 @@ def test_everything_wrong_is_said_at_once(read) -> None:
         "per_pair: aa-bb: `threshold`", "per_pair: bb-cc must be a mapping", "`max_update` must not be an empty list",
         "`args` cannot be split", "`translation` must be a mapping", "unknown metric `blue` (did you mean `bleu`?)",
         "unknown split `tset`", "resources: train: `gpus` must be at least 0",
-        "resources: train: `mem` must be a number", "resources: mine: only train, pretrain and align run on several nodes",
+        "resources: train: `mem` must be a number",
+        "resources: mine: only train, pretrain and align run on several nodes",
         "unknown kind of stage `cook`",
     ):  # fmt: skip
         assert part in text, part

@@ -115,7 +115,8 @@ def test_all_faults_at_once(stack) -> None:
     said = "; ".join(caught.value.faults)
     for part in (
         "`rounds`, `start` belong to CRISS's loop, not to `stacking`", "`arch` must be dual_encoder_base",
-        "`layers` must each be a multiple of the one before, but are [2, 3]", "`bitext` is missing", "`max_update` must",
+        "`layers` must each be a multiple of the one before, but are [2, 3]",
+        "`bitext` is missing", "`max_update` must",
     ):  # fmt: skip
         assert part in said
     with pytest.raises(ConfigError, match=r"none does not exist.*|.*unknown language.*"):

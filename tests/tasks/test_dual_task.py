@@ -70,3 +70,17 @@ def test_faults(tmp_path) -> None:
         task(DualAlignmentConfig, tmp_path, dual_temperature=0.0)
     with pytest.raises(ConfigError, match="--dual-style must be first"):
         task(DualAlignmentConfig, tmp_path, dual_style="suffix")
+
+
+def test_pairs_that_are_found(tmp_path) -> None:
+    write_world(tmp_path, coded=True)
+    for side in ("bb", "cc"):
+        (tmp_path / f"train.bb-cc.{side}").rename(tmp_path / f"train.cc-bb.{side}")
+    found = task(DualAlignmentConfig, tmp_path, dual_pairs="found")
+    assert found.trained == found.validated == (Pair("aa", "cc"), Pair("bb", "cc"))
+    (tmp_path / "valid.bb-cc.bb").unlink()
+    assert task(DualAlignmentConfig, tmp_path, dual_pairs="found").validated == (Pair("aa", "cc"),)
+    for path in tmp_path.glob("train.*"):
+        path.unlink()
+    with pytest.raises(ConfigError, match="has no pair of languages with `train` data, but `found` is asked"):
+        task(DualAlignmentConfig, tmp_path, dual_pairs="found")
