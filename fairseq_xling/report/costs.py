@@ -11,7 +11,7 @@ from fairseq_xling.report.reading import Run, round_of
 from fairseq_xling.report.tables import section, table
 from fairseq_xling.report.training import Curve, curves
 
-ORDER = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "evaluate")
+ORDER = ("prepare", "pretrain", "start", "encode", "tiles", "mine", "assemble", "binarise", "train", "evaluate")
 # The steps of the scale that are seen on the card in both schemes; rounds go from the first of them to the last.
 _SEEN = (9, STEPS - 1)
 

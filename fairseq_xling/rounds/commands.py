@@ -13,6 +13,12 @@ from fairseq_xling.rounds.stages import PROGRAM, Command
 MODEL, MODEL_FILE = "{out}/model", "model/model.pt"
 CHECKPOINTS = "{out}/checkpoints"
 TRAIN_LOG = "train.log"
+TILES = "tiles"
+# Options of mining that decide the search; all others decide what is selected of it.
+OF_SEARCH = ("mining_k", "unify", "compat", "precision", "memory_limit")
+_MINED = shlex.split("""
+    --source {source}/vectors --target {target}/vectors --source-text {source-text} --target-text {target-text}
+""")
 
 # mBART's noise (arXiv 2001.08210, section 2.1): spans of Poisson(3.5) words, 35 % of the words, each span one mask.
 _DENOISING = shlex.split("""
@@ -139,9 +145,24 @@ def encode(code: str, text: str, output: str, words: Sequence[str]) -> Command:
 
 
 def mine(words: Sequence[str], threads: int | None) -> Command:
-    sides = ["--source", "{source}/vectors", "--target", "{target}/vectors"]
-    texts = ["--source-text", "{source-text}", "--target-text", "{target-text}", "--ids"]
-    return xling("mine", *sides, *texts, "--output", "{out}/pairs.tsv", *words, indifferent=_threads(threads))
+    """A search in parts goes on where an attempt before was cut short."""
+    resumed = ("--resume",) if {"--memory-limit", "--workers"} & set(words) else ()
+    return xling("mine", *_MINED, "--ids", "--output", "{out}/pairs.tsv", *words,
+                 indifferent=(*_threads(threads), *resumed))  # fmt: skip
+
+
+def tile(words: Sequence[str], threads: int | None, number: int, of: int) -> tuple[Command, Command]:
+    """One part of a search that several stages share; each plans for itself, which is arithmetic."""
+    plan = xling("tiles", "plan", *_MINED, "--number", str(of), "--tiles", "{work}/grid", *words)
+    search = xling("tiles", "run", str(number), "--tiles", "{work}/grid", "--output", f"{{out}}/{TILES}",
+                   indifferent=_threads(threads))  # fmt: skip
+    return plan, search
+
+
+def merge_tiles(words: Sequence[str], threads: int | None, tiles: Sequence[str]) -> Command:
+    folders = [f"{{{name}}}/{TILES}" for name in tiles]
+    return xling("tiles", "merge", *_MINED, "--ids", "--tiles", *folders, "--output", "{out}/pairs.tsv", *words,
+                 indifferent=_threads(threads))  # fmt: skip
 
 
 def mine_surface(codes: Sequence[str], pair: Pair, words: Sequence[str], threads: int | None) -> Command:

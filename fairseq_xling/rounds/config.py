@@ -22,7 +22,9 @@ from fairseq_xling.rounds.options import (
 from fairseq_xling.rounds.sections import MiningSection, Section, SectionByRound
 from fairseq_xling.rounds.stages import Resources
 
-KINDS = ("prepare", "pretrain", "start", "encode", "mine", "assemble", "binarise", "train", "align", "evaluate")
+KINDS = (
+    "prepare", "pretrain", "start", "encode", "tiles", "mine", "assemble", "binarise", "train", "align", "evaluate",
+)  # fmt: skip
 _FILES = ("mono", "ids", "dev", "test")
 _START_FILES = ("checkpoint", "spm", "dict")
 
@@ -279,9 +281,14 @@ class _Reader:
             self.faults.append(f"`mining` must be a mapping of options, but is {values!r}")
             return None
         values = dict(values)
-        per_pair = values.pop("per_pair", None) or {}
+        per_pair, tiles = values.pop("per_pair", None) or {}, values.pop("tiles", 1)
+        if isinstance(tiles, bool) or not isinstance(tiles, int) or tiles < 1:
+            self.faults.append(f"mining: `tiles` must be a whole number from 1, but is {tiles!r}")
+            tiles = 1
+        if tiles > 1 and values.get("workers", 1) != 1:
+            self.faults.append("mining: `tiles` and `workers` exclude each other. Give one")
         section = self._by_round("mining", values)
-        return MiningSection(section, self._exceptions(per_pair, values, pairs, codes))
+        return MiningSection(section, self._exceptions(per_pair, values, pairs, codes), tiles)
 
     def _by_round(self, name: str, values: Mapping[str, Any]) -> SectionByRound:
         """A section whose values may be lists; `name` is of the section and perhaps of a part of it."""

@@ -11,6 +11,7 @@ from fairseq_xling.rounds import commands
 from fairseq_xling.rounds.config import RoundsConfig
 from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.stages import Command, File, Product, Resources, Stage
+from fairseq_xling.tilegrid import TileGrid
 
 # Kinds whose arithmetic is the model's: more processors only pay where the model is large.
 _OF_MODEL = ("pretrain", "train", "align", "encode", "evaluate", "start")
@@ -41,7 +42,7 @@ class Generator:
             model = self._model_of(number)
             if model:
                 yield from (self._encode(number, code, model) for code in self.mined)
-            yield from (self._mine(number, pair) for pair in self.config.pairs)
+            yield from (stage for pair in self.config.pairs for stage in self._mining(number, pair))
             yield from self._evaluation(number, model)
 
     def _model_of(self, number: int) -> str | None:
@@ -126,23 +127,44 @@ class Generator:
             resources=self._resources("encode"),
         )  # fmt: skip
 
-    def _mine(self, number: int, pair: Pair) -> Stage:
-        here, resources = f"round-{number:02d}", self._resources("mine")
-        words = self.config.mining.words(pair, number)
-        inputs: dict[str, File | Product]
-        if self._model_of(number):
-            inputs = {
-                side: Product(f"{here}/encode/{code}") for side, code in zip(("source", "target"), pair, strict=True)
-            }
-            inputs |= self._texts(pair)
-            command = commands.mine(words, resources.cpus)
-        else:
-            inputs = self._mono(self.mined)
-            command = commands.mine_surface(self.mined, pair, words, resources.cpus)
-        return Stage(
-            f"{here}/mine/{pair}", "mine", (command,), inputs, ("pairs.tsv", "pairs.manifest.json"),
+    def _mining(self, number: int, pair: Pair) -> Iterator[Stage]:
+        """The search in one stage, or in several before the one that makes pairs of what they find."""
+        here, mining, resources = f"round-{number:02d}", self.config.mining, self._resources("mine")
+        mine = Stage(
+            f"{here}/mine/{pair}", "mine", (), produces=("pairs.tsv", "pairs.manifest.json"),
             sizes=self._sizes(pair), resources=resources,
         )  # fmt: skip
+        if not self._model_of(number):
+            words = mining.words(pair, number, but=_OF_VECTORS)
+            command = commands.mine_surface(self.mined, pair, words, resources.cpus)
+            yield replace(mine, commands=(command,), inputs=self._mono(self.mined))
+            return
+        inputs: dict[str, File | Product] = {
+            side: Product(f"{here}/encode/{code}") for side, code in zip(("source", "target"), pair, strict=True)
+        }
+        inputs |= self._texts(pair)
+        if mining.tiles == 1:
+            command = commands.mine(mining.words(pair, number), resources.cpus)
+            yield replace(mine, commands=(command,), inputs=inputs, carried=_SEARCHED)
+            return
+        tiles = dict[str, File | Product]()
+        for stage in self._tiles(number, pair, inputs):
+            tiles[f"tile.{len(tiles)}"] = Product(stage.name)
+            yield stage
+        command = commands.merge_tiles(mining.words(pair, number), resources.cpus, list(tiles))
+        yield replace(mine, commands=(command,), inputs={**inputs, **tiles}, sizes=())
+
+    def _tiles(self, number: int, pair: Pair, inputs: Mapping[str, File | Product]) -> Iterator[Stage]:
+        mining, resources = self.config.mining, self._resources("tiles")
+        sources, targets = self._sizes(pair)
+        grid = TileGrid.of_number(sources, targets, mining.tiles)
+        words = mining.words(pair, number, only=commands.OF_SEARCH)
+        for place in range(len(grid)):
+            steps = commands.tile(words, resources.cpus, place, len(grid))
+            name = f"round-{number:02d}/tiles/{pair}.{place}"
+            sizes = tuple(len(part) for part in grid.tile(place))
+            found = f"{commands.TILES}/tile-{place:05d}"
+            yield Stage(name, "tiles", steps, inputs, (found,), resources=resources, sizes=sizes)
 
     # ---- evaluation: the only stages that may read ids, dev and test
 
@@ -238,6 +260,9 @@ class Generator:
 _MODEL = ("model/model.pt", "model/dict.txt", "model/spm.model")
 # The one accuracy that papers quote: the nearest neighbour, judged by its row.
 _PLAIN = ("--at", "1", "--compare", "index")
+# What an attempt at a search in parts had found.
+_SEARCHED = ("pairs.tiles/*",)
+_OF_VECTORS = ("memory_limit", "workers")
 _CARRIED = ("checkpoints/checkpoint*.pt", commands.TRAIN_LOG)
 
 

@@ -67,7 +67,7 @@ def _flops(config: RoundsConfig, stage: Stage) -> float:
     weights_of_encoder, weights_of_decoder = 12 * encoder * width**2, 16 * decoder * width**2
     if stage.kind == "encode":
         return 2.0 * weights_of_encoder * TOKENS_PER_SENTENCE * sum(stage.sizes)
-    if stage.kind == "mine" and len(stage.sizes) == 2:
+    if stage.kind in ("mine", "tiles") and len(stage.sizes) == 2:
         return 2.0 * math.prod(stage.sizes) * width
     if stage.kind in ("train", "pretrain", "align"):
         words = stage.commands[0].words

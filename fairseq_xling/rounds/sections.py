@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,12 @@ class Section:
             return error.faults
         return []
 
-    def words(self) -> tuple[str, ...]:
+    def words(self, but: Sequence[str] = (), only: Sequence[str] | None = None) -> tuple[str, ...]:
         """`--name value` of every value that is set; None leaves an option at its default."""
         found = list[str]()
         for item in dataclasses.fields(self._cls):
             value = self.values.get(item.name)
-            if value is None or value == item.default:
+            if value is None or value == item.default or item.name in but or (only and item.name not in only):
                 continue
             flag = item.metadata.get("flag", "--" + item.name.replace("_", "-"))
             if isinstance(value, bool):
@@ -63,8 +63,11 @@ class SectionByRound:
         return list(dict.fromkeys(fault for section in self._rounds for fault in section.faults()))
 
     def words(self, round_number: int) -> tuple[str, ...]:
-        section: Section = of_round(self._rounds, round_number)
-        return section.words()
+        return self.of_round(round_number).words()
+
+    def of_round(self, round_number: int) -> Section:
+        found: Section = of_round(self._rounds, round_number)
+        return found
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class MiningSection:
 
     section: SectionByRound
     per_pair: Mapping[Pair, SectionByRound]
+    tiles: int = 1
+    """Stages that share the search of a pair of languages."""
 
-    def words(self, pair: Pair, round_number: int) -> tuple[str, ...]:
-        return self.per_pair.get(pair, self.section).words(round_number)
+    def words(
+        self, pair: Pair, round_number: int, but: Sequence[str] = (), only: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
+        """The options of one mining; `but` some of them, or `only` these."""
+        return self.per_pair.get(pair, self.section).of_round(round_number).words(but, only)

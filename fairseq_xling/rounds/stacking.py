@@ -40,7 +40,7 @@ class _Stacking(Generator):
             yield self._trained(number, name)
             if self.stacking.mine and number == len(self.names):
                 yield from (self._encode(number, code, name) for code in self.mined)
-                yield from (self._mine(number, pair) for pair in self.config.pairs)
+                yield from (stage for pair in self.config.pairs for stage in self._mining(number, pair))
                 yield from self._evaluation(number, name)
             else:
                 for split in self.config.evaluation.splits:

@@ -34,6 +34,7 @@ resources:
   binarise: {{minutes: 15}}
   train: {{minutes: 15, {train}}}
   encode: {{per_job: 3, minutes: 15}}
+  tiles: {{cpus: 3, minutes: 15}}
   mine: {{at_once: 2, cpus: 1, minutes: 15}}
   evaluate: {{minutes: 15}}
 """
@@ -54,7 +55,14 @@ def write_world(folder: Path) -> None:
 
 
 def write_config(
-    folder: Path, name: str, rounds: int, *, updates: tuple[int, int] = (6, 6), more: str = "", train: str = ""
+    folder: Path,
+    name: str,
+    rounds: int,
+    *,
+    updates: tuple[int, int] = (6, 6),
+    more: str = "",
+    train: str = "",
+    mining: str = "",
 ) -> Path:
     """A configuration beside the texts; `updates` of pretraining and of each round's training."""
     path = folder / name

@@ -17,6 +17,9 @@ def test_every_verb_takes_its_words() -> None:
         commands.slim("c.pt", "files", "aa,bb"),
         commands.encode("aa", "text", "out", ["--precision", "bf16"]),
         commands.mine(["--mining-k", "3"], 2),
+        commands.mine(["--memory-limit", "2G"], None),
+        *commands.tile(["--mining-k", "3", "--unify"], 2, 4, 6),
+        commands.merge_tiles(["--threshold", "1.1"], 2, ["tile.0", "tile.1"]),
         commands.mine_surface(["aa", "bb"], PAIR, [], None),
         commands.assemble(PAIR, [], 1),
         commands.translate(["--beam", "1"]),
@@ -24,6 +27,12 @@ def test_every_verb_takes_its_words() -> None:
     ):
         verb, *words = command.rendered({})[1:]
         assert verb_parser(verb).parse_args(words)
+
+
+def test_a_search_in_parts_goes_on_after_a_kill() -> None:
+    assert "--resume" not in commands.mine(["--mining-k", "3"], 2).rendered({})
+    for words in (["--memory-limit", "2G"], ["--workers", "2"]):
+        assert commands.mine(words, None).indifferent == ("--resume",)
 
 
 def test_training_starts_from_the_original_model() -> None:

@@ -93,6 +93,10 @@ def test_everything_wrong_is_said_at_once(read) -> None:
     ("given", "fault"),
     [
         ({"languages": {"aa": {"mono": "mono.aa"}}}, "`languages` must name at least two"),
+        ({"mining": {"tiles": 0}}, "mining: `tiles` must be a whole number from 1, but is 0"),
+        ({"mining": {"tiles": True}}, "mining: `tiles` must be a whole number from 1, but is True"),
+        ({"mining": {"tiles": 2, "workers": 2}}, "mining: `tiles` and `workers` exclude each other"),
+        ({"mining": {"memory_limit": "2GB"}}, "mining: `memory_limit` must be a number with K, M, G or T"),
         ({"languages": None}, "`languages` must name at least two"),
         ({"languages": {False: {"mono": "mono.aa"}, "bb": {"mono": "mono.bb"}}}, "language False is not text to YAML"),
         (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fairseq_xling.rounds.criss import plan_criss
+from fairseq_xling.rounds.estimate import counted
 from fairseq_xling.rounds.plan import Plan
 from fairseq_xling.rounds.stages import File, Product, Stage
 
@@ -84,6 +85,39 @@ def test_per_pair(read) -> None:
     assert (words[words.index("--threshold") + 1], words[words.index("--max-count") + 1]) == ("1.5", "9")
     words = plan.by_name["round-01/mine/aa-bb"].commands[0].words
     assert (words[words.index("--threshold") + 1], words[words.index("--max-count") + 1]) == ("1", "6")
+
+
+def test_a_search_shared_by_stages(read) -> None:
+    one, other = (
+        plan_criss(counted(read(start=START, mining={"tiles": 4, "k": 3, "threshold": threshold})))
+        for threshold in (1.1, 1.2)
+    )
+    names = [f"round-01/tiles/aa-bb.{place}" for place in range(4)]
+    assert [stage.name for stage in one if stage.name.startswith("round-01/tiles/aa-bb")] == names
+    mine = one.by_name["round-01/mine/aa-bb"]
+    assert mine.needs == ["round-01/encode/aa", "round-01/encode/bb", *names]
+    assert [word for word in mine.commands[0].words if "{tile" in word] == [f"{{tile.{i}}}/tiles" for i in range(4)]
+    tile = one.by_name[names[2]]
+    assert tile.produces == ("tiles/tile-00002",)
+    assert tile.kind == "tiles"
+    assert tile.sizes == (2, 2)  # of 4 x 4 sentences
+    assert tile.commands[1].words[:4] == ("fairseq-xling", "tiles", "run", "2")
+    changed = {stage.kind for stage in one if stage.decisive != other.by_name[stage.name].decisive}
+    assert changed == {"mine"}  # the search is the same
+
+
+def test_of_the_surface_nothing_is_shared(read) -> None:
+    plan = plan_criss(read(mining={"tiles": 4, "memory_limit": "2G"}))
+    words = plan.by_name["round-00/mine/aa-bb"].commands[0].words
+    assert "--memory-limit" not in words
+    assert not [stage for stage in plan if stage.name.startswith("round-00/tiles")]
+    assert plan.by_name["round-01/tiles/aa-bb.3"].commands[0].words[-2:] == ("--memory-limit", "2G")
+
+
+def test_a_mining_that_was_cut_short_leaves_its_tiles(read) -> None:
+    stage = plan_criss(read(start=START, mining={"memory_limit": "2G"})).by_name["round-01/mine/aa-bb"]
+    assert stage.carried == ("pairs.tiles/*",)
+    assert stage.commands[0].indifferent[-1:] == ("--resume",)
 
 
 def test_languages_of_no_pair_are_prepared_and_evaluated_but_not_mined(read) -> None:

@@ -27,6 +27,16 @@ def test_counts_and_products(read) -> None:
     assert found["train"].gpu_hours_limit == 2 * 3 * 2 * 0.5
 
 
+def test_a_shared_search_costs_what_one_in_one_stage_does(read) -> None:
+    whole, shared = (
+        {cost.kind: cost for cost in costs(config, plan_criss(config))}
+        for config in (counted(read(mining={"tiles": tiles})) for tiles in (1, 3))
+    )
+    rounds, pairs = 2, 3  # of the model's mining; the surface's is never shared
+    assert shared["tiles"].stages == 3 * rounds * pairs
+    assert shared["tiles"].flops + shared["mine"].flops == whole["mine"].flops
+
+
 def test_sentences_stand_for_texts_that_are_not_there(read) -> None:
     config = counted(read("planned", languages={"aa": {"sentences": 50}, "bb": {"mono": "mono.bb", "sentences": 9}}))
     assert [language.sentences for language in config.languages.values()] == [50, 4]

@@ -65,3 +65,6 @@ def test_caps_by_round_and_exceptions_by_pair() -> None:
     assert mining.words(other, 0) == ("--threshold", "0", "--max-count", "200")
     assert mining.words(other, 3) == ("--threshold", "0", "--max-count", "400")
     assert mining.words(pair, 0) == ("--mining-k", "8", "--threshold", "0", "--max-count", "7")
+    assert mining.words(pair, 0, but=("mining_k", "max_count")) == ("--threshold", "0")
+    assert mining.words(pair, 0, only=("mining_k", "unify")) == ("--mining-k", "8")
+    assert mining.tiles == 1
