@@ -55,14 +55,7 @@ def write_world(folder: Path) -> None:
 
 
 def write_config(
-    folder: Path,
-    name: str,
-    rounds: int,
-    *,
-    updates: tuple[int, int] = (6, 6),
-    more: str = "",
-    train: str = "",
-    mining: str = "",
+    folder: Path, name: str, rounds: int, *, updates: tuple[int, int] = (6, 6), more: str = "", train: str = ""
 ) -> Path:
     """A configuration beside the texts; `updates` of pretraining and of each round's training."""
     path = folder / name
