@@ -15,13 +15,13 @@ from fairseq_xling.neighbours.directions import (
     CODED,
     JUDGED_COLUMNS,
     PICKED,
-    STEP,
     THRESHOLDS_RISE,
     Basis,
     basis,
     sample_rows,
 )
 
+_STEP = 32  # widths are multiples of it
 _ASKED_ROWS = 192  # of each side, whose neighbours are known exactly: some 1500 of them for k = 4
 _MULTIPLIED = 0.03  # nanoseconds a coordinate; measured each time, it would decide differently each time
 _COLUMNS = 1 << 14
@@ -33,13 +33,13 @@ def likely_basis(source: torch.Tensor, target: torch.Tensor, k: int, recall: flo
     A sentence's own list decides here; in the search the other side's list is a second chance.
     """
     dim = source.shape[1]
-    largest = dim // 2 // STEP * STEP
-    if largest < STEP:
+    largest = dim // 2 // _STEP * _STEP
+    if largest < _STEP:
         return None
     found = basis(source, target, largest)
     asked = [_Asked(source, target, found, k), _Asked(target, source, found.turned, k)]
     best, least = None, _MULTIPLIED * dim
-    for place, width in enumerate(range(STEP, largest + 1, STEP)):
+    for place, width in enumerate(range(_STEP, largest + 1, _STEP)):
         needed = torch.cat([side.needed[place] for side in asked])
         share = float(needed.quantile(recall).clamp(0, 1))
         left = sum(side.left(place, share) for side in asked)
@@ -55,7 +55,7 @@ def likely_basis(source: torch.Tensor, target: torch.Tensor, k: int, recall: flo
 
 
 class _Asked:
-    """A sample of one side's sentences: what their neighbours need, and what a share leaves, after 64, 128 ... ."""
+    """A sample of one side's sentences: what their neighbours need, and what a share leaves, after 32, 64 ... ."""
 
     def __init__(self, source: torch.Tensor, target: torch.Tensor, found: Basis, k: int) -> None:
         rows = sample_rows(source, _ASKED_ROWS)
@@ -68,7 +68,7 @@ class _Asked:
         near_offsets = offsets + (target[ids.ravel()] @ found.source_mean).view(ids.shape)
         self.some_offsets = offsets + sample_rows(target, JUDGED_COLUMNS) @ found.source_mean
         self.needed, self.seen = list[torch.Tensor](), list[tuple[torch.Tensor, torch.Tensor]]()
-        for width in range(STEP, found.directions.shape[1] + 1, STEP):
+        for width in range(_STEP, found.directions.shape[1] + 1, _STEP):
             (left, rest), (right, near_rest), (other, some_rest) = (side.at(width) for side in (one, near, some))
             products = torch.einsum("rw,rkw->rk", left, right.view(*ids.shape, width)) + near_offsets
             lengths = rest[:, None] * near_rest.view(ids.shape)
