@@ -67,7 +67,7 @@ def our_trainer(folder: Path, shape: Shape, direction: str, dropout: float, more
     words += ["--encoder-embed-dim", str(shape.dim), "--encoder-ffn-embed-dim", str(4 * shape.dim)]
     words += ["--encoder-attention-heads", str(shape.heads), "--dropout", str(dropout)]
     words += ["--attention-dropout", str(dropout), "--criterion", "translation_ranking"]
-    words += ["--ranking-direction", direction, "--ranking-scale", str(SCALE), "--optimizer", "adam"]
+    words += ["--ranking-direction", direction, "--ranking-scale", str(SCALE), "--optimizer", "fused_adam"]
     words += ["--lr", str(LEARNING_RATE), "--clip-norm", "1", "--batch-size", str(shape.batch), "--cpu", "--no-save"]
     words += ["--required-batch-size-multiple", "1", "--disable-validation", "--num-workers", "0", *more]
     cfg = convert_namespace_to_omegaconf(options.parse_args_and_arch(options.get_training_parser(), words))

@@ -13,7 +13,7 @@ from house.sources import HOST, PACKAGE, imported_names, module_name, package_fi
 F0 = {"errors", "languages", "files", "vectors", "signatures", "configs", "protocols", "tilegrid", "processes"}
 BASE = {"text", "neighbours"}
 F1 = BASE | {"mining", "words", "retrieval", "evaluation"}
-F3 = {"tasks", "criterions", "models", "data", "encoders", "interchange"}
+F3 = {"tasks", "criterions", "optimizers", "models", "data", "encoders", "interchange"}
 
 # Room: the rooms it may import. F0 is open to all, and a room may import itself.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -23,8 +23,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nn": set(),
     **dict.fromkeys(F3, F1 | {"nn"}),
     "criterions": {"nn"},
+    "optimizers": set(),
     "models": {"nn"},
-    "tasks": F1 | {"nn", "data", "criterions", "models"},
+    "tasks": F1 | {"nn", "data", "criterions", "optimizers", "models"},
     "encoders": F1 | {"nn", "data", "models"},
     "interchange": F1 | {"nn", "data", "models", "encoders"},
     "rounds": set(),
