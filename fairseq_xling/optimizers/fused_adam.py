@@ -1,4 +1,4 @@
-"""The optimizer `fused_adam`: fairseq's Adam in one pass over memory, by torch's fused AdamW, on processors and GPUs."""
+"""The optimizer `fused_adam`: fairseq's Adam in one pass over memory, by torch's fused AdamW, on CPUs and GPUs."""
 
 from dataclasses import dataclass
 from typing import Any
