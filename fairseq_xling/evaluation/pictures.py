@@ -87,7 +87,7 @@ def alignment(title: str, source: Sequence[str], target: Sequence[str], values: 
               aligned: Sequence[Sequence[bool]]) -> str:  # fmt: skip
     """Cosines of source tokens (rows) with target tokens (columns), dark is high; aligned ones have a frame."""
     left = 14 + 7 * max(map(len, source), default=1)
-    top, cell = 34 + 7 * max(map(len, target), default=1), 22
+    top, cell = 44 + 7 * max(map(len, target), default=1), 22
     parts = [_text(8, 20, title, "font-weight:bold")]
     for place, token in enumerate(source):
         parts.append(_text(left - 6, top + (place + 0.5) * cell + 4, token, "text-anchor:end"))
@@ -102,7 +102,8 @@ def alignment(title: str, source: Sequence[str], target: Sequence[str], values: 
             parts.append(f'{box} fill="{_shade(cosine)}"><title>{cosine:.3f}</title></rect>')
             if linked:
                 frames.append(f'{box} fill="none" stroke="{_COLOURS[1]}" stroke-width="3"/>')
-    return _svg(left + cell * len(target) + 12, top + cell * len(source) + 12, [*parts, *frames])
+    wide = max(left + cell * len(target), 7 * len(title))
+    return _svg(wide + 12, top + cell * len(source) + 12, [*parts, *frames])
 
 
 def _text(x: float, y: float, text: str, style: str = "") -> str:

@@ -91,6 +91,21 @@ def test_from_masked_stages_to_mined_pairs(world: World, tmp_path: Path) -> None
     assert "pooling:first" in (tmp_path / "aa" / "manifest.json").read_text(encoding="utf-8")
 
 
+def test_further_objectives_of_masked_pairs(world: World) -> None:
+    """On two processes; what one of them adds to the model is left out where the next training has none."""
+    masked = ["--task", "masked_pairs", "--criterion", "masked_pairs", "--dual-pairs", "aa-bb,aa-cc"]
+    masked += ["--masked-objectives", "recovery,similarity:0.5", "--batch-size", "32", "--optimizer", "fused_adam"]
+    log = train(world, "told", *masked, "--max-update", "25", "--distributed-world-size", "2")
+    records = logged(log, "train_inner")
+    for name in ("masked_loss", "recovery_loss", "similarity_loss"):
+        values = [float(record[name]) for record in records]
+        assert sum(values[-5:]) < 0.98 * sum(values[:5]), name
+    assert "recovery_head.product" in weights(world, "told")
+    start = ["--finetune-from-model", str(world.root / "told" / "checkpoint_last.pt")]
+    train(world, "after", *ALIGN, *start, "--batch-size", "50", "--max-update", "1")
+    assert "recovery_head.product" not in weights(world, "after")
+
+
 def test_hydra(world: World) -> None:
     config = world.root / "config"
     config.mkdir()
