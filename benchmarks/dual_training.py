@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import logging
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ import torch
 from fairseq import options, tasks
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.trainer import Trainer
+from figures import Figure, tell
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from torch import Tensor, nn
@@ -174,7 +176,7 @@ def their_step(loss: nn.Module, optimizer: torch.optim.Optimizer, batch: list[di
     optimizer.zero_grad(set_to_none=True)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("layers", 12), ("dim", 768), ("heads", 12), ("vocabulary", 30_000), ("batch", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -208,11 +210,16 @@ def main() -> None:
             step(number)
             seconds[name].append(time.perf_counter() - started)
     print(f"{shape}, {torch.get_num_threads()} threads, {len(drawn)} batches")
-    ours = sum(seconds["ours"])
+    rates = {name: len(drawn) * shape.batch / sum(taken) for name, taken in seconds.items()}
     for name, taken in seconds.items():
-        rate, median = len(drawn) * shape.batch / sum(taken), 1000 * statistics.median(taken)
-        print(f"{name:22} {rate:8.1f} pairs a second, {median:7.0f} ms a step, ours to it {sum(taken) / ours:.2f}")
+        print(f"{name:22} {rates[name]:8.1f} pairs a second, {1000 * statistics.median(taken):7.0f} ms a step")
+    figures = []
+    for kind in ("same batches", "own batches"):
+        peer = rates[f"theirs, {kind}"]
+        told = f"dual_alignment, training, {kind}", f"{rates['ours']:.1f} pairs/s", f"{peer:.1f} sentence-transformers"
+        figures.append(Figure(*told, rates["ours"] / peer, 1.0))
+    return tell(figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
