@@ -125,10 +125,18 @@ def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) 
     return Command((*all_words, *often), TRAIN_LOG) if decides else Command(all_words, TRAIN_LOG, often)
 
 
-def on_ranks(training: Command, ranks: int) -> Command:
-    """The same training on so many ranks, wherever they run: their number decides the result."""
-    words = (*training.words[:4], *(("--distributed-world-size", str(ranks)) if ranks > 1 else ()), *training.words[4:])
-    return replace(training, words=words)
+def on_ranks(training: Command, nodes: int, gpus: int) -> Command:
+    """The same training on all GPUs of all nodes, or a rank a node without GPUs: their number decides the result.
+
+    Ranks on processors load their data themselves: processes for that are new in every epoch, and where the rank is one
+    that fairseq has spawned, each of them imports everything again.
+    """
+    ranks = nodes * max(1, gpus)
+    if ranks == 1:
+        return training
+    words = (*training.words[:4], "--distributed-world-size", str(ranks), *training.words[4:])
+    alone = ("--num-workers", "0") if not gpus and "--num-workers" not in words else ()
+    return replace(training, words=words, indifferent=(*training.indifferent, *alone))
 
 
 def slim(source: str, files: str, languages: str | None = None) -> Command:

@@ -84,7 +84,7 @@ class Generator:
 
     def _fairseq(self, name: str, kind: str, words: tuple[Command, ...], inputs: Mapping[str, File | Product]) -> Stage:
         asked = self._resources(kind)
-        steps = (commands.on_ranks(words[0], asked.nodes * max(1, asked.gpus)), *words[1:])
+        steps = (commands.on_ranks(words[0], asked.nodes, asked.gpus), *words[1:])
         return Stage(
             name, kind, steps, inputs, (*_MODEL, commands.TRAIN_LOG), carried=_CARRIED, dropped=("checkpoints",),
             resources=asked, sizes=self._sizes(self.codes),

@@ -61,8 +61,18 @@ def test_how_often_is_saved_decides_what_is_best() -> None:
 
 def test_ranks_decide() -> None:
     one = commands.train("aa", TrainingConfig(), 7, 3, True)
-    assert commands.on_ranks(one, 1) == one
-    assert "--distributed-world-size" in commands.on_ranks(one, 4).words
+    assert commands.on_ranks(one, 1, 0) == commands.on_ranks(one, 1, 1) == one
+    for nodes, gpus in ((4, 0), (2, 2), (1, 4)):
+        words = commands.on_ranks(one, nodes, gpus).words
+        assert words[words.index("--distributed-world-size") + 1] == "4"
+
+
+def test_ranks_on_processors_load_their_own_data() -> None:
+    one = commands.train("aa", TrainingConfig(), 7, 3, True)
+    assert commands.on_ranks(one, 2, 0).indifferent[-2:] == ("--num-workers", "0")
+    assert "--num-workers" not in commands.on_ranks(one, 2, 8).rendered({})
+    asked = commands.train("aa", TrainingConfig(args="--num-workers 3"), 7, 3, True)
+    assert commands.on_ranks(asked, 2, 0).rendered({}).count("--num-workers") == 1
 
 
 def test_scores_of_a_direction_have_a_file_of_their_own() -> None:
