@@ -9,7 +9,7 @@ from fairseq.modules import MultiheadAttention
 from torch import Tensor
 
 from fairseq_xling.nn.attention import attend, attention_bias, merge_heads, split_heads
-from fairseq_xling.nn.packing import Packing
+from fairseq_xling.nn.packing import Crossing, Packing
 
 State = dict[str, dict[str, Tensor | None]]
 
@@ -22,7 +22,7 @@ class SdpaAttention(MultiheadAttention):
         query: Tensor,
         key: Tensor | None,
         value: Tensor | None,
-        key_padding_mask: Tensor | Packing | None = None,
+        key_padding_mask: Tensor | Packing | Crossing | None = None,
         incremental_state: State | None = None,
         need_weights: bool = True,
         static_kv: bool = False,
@@ -32,10 +32,13 @@ class SdpaAttention(MultiheadAttention):
     ) -> tuple[Tensor, Tensor | None]:
         """`query` [t, n, dim], `key` and `value` [s, n, dim] to [t, n, dim] and the weights or None.
 
-        With a Packing in the place of the mask, `query` are its tokens [N, 1, dim], which attend within their sentence.
+        With a Packing in the place of the mask, `query` are its tokens [N, 1, dim], which attend within their sentence;
+        with a Crossing, `key` are the other side's tokens.
         """
         if isinstance(key_padding_mask, Packing):
-            return self._packed(query[:, 0], key_padding_mask)[:, None], None
+            key, key_padding_mask = query, Crossing(key_padding_mask, key_padding_mask)
+        if isinstance(key_padding_mask, Crossing):
+            return self._packed(query[:, 0], key[:, 0], key_padding_mask, attn_mask)[:, None], None
         if need_weights or need_head_weights or before_softmax or not self._is_plain(query):
             return super().forward(
                 query, key, value, key_padding_mask, incremental_state, need_weights, static_kv, attn_mask,
@@ -46,14 +49,19 @@ class SdpaAttention(MultiheadAttention):
         bias = attention_bias(padding, attn_mask, queries.dtype)
         return self.out_proj(merge_heads(attend(queries, keys, values, bias, self._dropout))), None
 
-    def _packed(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Self-attention of `tokens` [N, dim], which stand in a row; only the products of heads see padding."""
+    def _packed(self, tokens: Tensor, others: Tensor, crossing: Crossing, mask: Tensor | None) -> Tensor:
+        """`tokens` [N, dim] attend to `others` [M, dim], a row each; only the products of heads see padding."""
         queries, keys, values = (
-            packing.padded(part(tokens)).view(*packing.there.shape, self.num_heads, self.head_dim).transpose(1, 2)
-            for part in (self.q_proj, self.k_proj, self.v_proj)
+            packing.padded(part(rows)).view(*packing.there.shape, self.num_heads, self.head_dim).transpose(1, 2)
+            for part, rows, packing in (
+                (self.q_proj, tokens, crossing.queries),
+                (self.k_proj, others, crossing.keys),
+                (self.v_proj, others, crossing.keys),
+            )
         )
-        attended = attend(queries, keys, values, packing.seen, self._dropout)
-        found: Tensor = self.out_proj(packing.flat(attended.transpose(1, 2).flatten(2)))
+        padding = None if crossing.keys.seen is None else crossing.keys.there.logical_not()
+        attended = attend(queries, keys, values, attention_bias(padding, mask, queries.dtype), self._dropout)
+        found: Tensor = self.out_proj(crossing.queries.flat(attended.transpose(1, 2).flatten(2)))
         return found
 
     @property
@@ -61,9 +69,13 @@ class SdpaAttention(MultiheadAttention):
         dropping = self.training or self.dropout_module.apply_during_inference
         return float(self.dropout_module.p) if dropping else 0.0
 
+    @property
+    def special(self) -> bool:
+        """Whether options ask for what only fairseq's own path does."""
+        return self.bias_k is not None or self.add_zero_attn or self.use_xformers or self.onnx_trace
+
     def _is_plain(self, query: Tensor) -> bool:
-        special = self.bias_k is not None or self.add_zero_attn or self.use_xformers or self.onnx_trace
-        return not special and query.device.type != "xla" and not torch.jit.is_scripting()
+        return not self.special and query.device.type != "xla" and not torch.jit.is_scripting()
 
     def _keys(
         self,

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fairseq_xling.models._transformer import CrissEncoder
-from fairseq_xling.nn.packing import Packing
 
 TOWERS = ("xlmr", "mbart")
 TOWER = "encoder.sentence_encoder."
@@ -44,7 +43,7 @@ def restarting_positions(tokens: Tensor, pad: int, bos: int) -> Tensor:
 
 
 class Tower(CrissEncoder):
-    """fairseq's encoder with layers of ours, which work on tokens and not on pads, and positions that restart."""
+    """fairseq's encoder with layers of ours and positions that restart."""
 
     def __init__(self, cfg: TransformerConfig, dictionary: Dictionary, embed_tokens: nn.Embedding) -> None:
         super().__init__(cfg, dictionary, embed_tokens)
@@ -53,38 +52,6 @@ class Tower(CrissEncoder):
         positions.load_state_dict(given.state_dict())
         positions.bos = dictionary.bos()
         self.embed_positions = positions
-
-    def forward(
-        self,
-        src_tokens: Tensor,
-        src_lengths: Tensor | None = None,
-        return_all_hiddens: bool = False,
-        token_embeddings: Tensor | None = None,
-    ) -> dict[str, list[Any]]:
-        """What fairseq's gives, with zeros as the states of pads."""
-        there = src_tokens.ne(self.padding_idx)
-        packing = Packing(there)
-        embedded, plain = self.forward_embedding(src_tokens, token_embeddings)
-        states = packing.flat(embedded)[:, None]
-        found = [states]
-        for layer in self.layers:
-            states = layer(states, encoder_padding_mask=packing)
-            found.append(states)
-        last = states if self.layer_norm is None else self.layer_norm(states)
-        return {
-            "encoder_out": [_padded(last, packing)],
-            "encoder_padding_mask": [there.logical_not()],
-            "encoder_embedding": [plain],
-            "encoder_states": [_padded(layer, packing) for layer in found] if return_all_hiddens else [],
-            "fc_results": [],
-            "src_tokens": [],
-            "src_lengths": [there.sum(dim=1, dtype=torch.int32)[:, None]],
-        }
-
-
-def _padded(states: Tensor, packing: Packing) -> Tensor:
-    """[N, 1, dim] to [length, n, dim]."""
-    return packing.padded(states[:, 0]).transpose(0, 1)
 
 
 class DualEncoder(RobertaEncoder):

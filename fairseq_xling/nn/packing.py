@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor
 
 
@@ -29,3 +31,10 @@ class Packing:
         if self._rows is None:
             return flat.view(shape)
         return flat.new_zeros(self.there.numel(), flat.size(-1)).index_copy(0, self._rows, flat).view(shape)
+
+
+class Crossing(NamedTuple):
+    """The tokens that attend, and those that are attended to, of the same n sentences or of their translations."""
+
+    queries: Packing
+    keys: Packing

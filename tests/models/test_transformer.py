@@ -88,4 +88,38 @@ def test_stock_attention_by_option(batch: dict[str, Tensor]) -> None:
     chosen = small_criss.model(small_criss.options(criss_attention="stock"))
     assert not any(isinstance(module, SdpaAttention) for module in chosen.modules())
     assert chosen(**batch)[1]["attn"][0] is not None
-    torch.testing.assert_close(chosen(**batch)[0], small_criss.model()(**batch)[0], atol=1e-5, rtol=0)
+    real = batch["prev_output_tokens"].ne(1)
+    torch.testing.assert_close(chosen(**batch)[0][real], small_criss.model()(**batch)[0][real], atol=1e-5, rtol=0)
+
+
+def test_layers_see_no_pads(twins: tuple[CrissModel, Any], batch: dict[str, Tensor]) -> None:
+    """As many rows as there are tokens, in the encoder and in the decoder, whose features at pads are zeros."""
+    ours, _ = twins
+    rows = list[int]()
+    for side in (ours.encoder, ours.decoder):
+        side.layers[0].fc1.register_forward_pre_hook(lambda _, given: rows.append(given[0].numel() // 16))
+    features = ours(**batch, features_only=True)[0]
+    assert rows == [int(batch[name].ne(1).sum()) for name in ("src_tokens", "prev_output_tokens")]
+    assert not features[batch["prev_output_tokens"].eq(1)].any()
+
+
+def test_a_target_that_begins_with_a_pad_is_padded_as_ever(
+    twins: tuple[CrissModel, Any], batch: dict[str, Tensor]
+) -> None:
+    ours, stock = twins
+    left = {**batch, "prev_output_tokens": batch["prev_output_tokens"].flip(1)}
+    real = left["prev_output_tokens"].ne(1)
+    torch.testing.assert_close(ours(**left)[0][real], stock(**left)[0][real], atol=1e-5, rtol=0, equal_nan=True)
+
+
+def test_all_states_equal_stock(twins: tuple[CrissModel, Any], batch: dict[str, Tensor]) -> None:
+    """Of every layer, in the encoder and in the decoder."""
+    ours, stock = twins
+    found, expected = (model.encoder(batch["src_tokens"], return_all_hiddens=True) for model in (ours, stock))
+    real = batch["src_tokens"].ne(1).T
+    for mine, theirs in zip(found["encoder_states"], expected["encoder_states"], strict=True):
+        torch.testing.assert_close(mine[real], theirs[real], atol=1e-5, rtol=0)
+    inner = [model(**batch)[1]["inner_states"] for model in (ours, stock)]
+    real = batch["prev_output_tokens"].ne(1).T
+    for mine, theirs in zip(*inner, strict=True):
+        torch.testing.assert_close(mine[real], theirs[real], atol=1e-5, rtol=0)
