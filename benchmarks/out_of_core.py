@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from datasets import decaying_spectrum
+from datasets import EXPONENT, decaying_spectrum
 
 SLACK = 1.25
 
@@ -50,11 +50,13 @@ def main() -> int:
 
 
 def scale(options: argparse.Namespace, folder: Path) -> bool:
-    print(f"d = {options.dim}, --memory-limit {options.memory_limit}, {options.threads} threads, the whole command")
+    print(
+        f"d = {options.dim}, exponent {options.exponent}, --memory-limit {options.memory_limit}, {options.threads} threads, the whole command"
+    )
     print("| n = m | tiles | seconds | ns a pair | largest anonymous memory, GB | pairs |\n|---|---|---|---|---|---|")
     found, failed = list[tuple[int, Ran]](), False
     for size in options.sizes:
-        sides = written(folder, size, options.dim)
+        sides = written(folder, size, options)
         limited = ["--memory-limit", options.memory_limit, "--threads", str(options.threads)]
         ran = mined(sides, folder / "tiled.tsv", limited)
         found.append((size, ran))
@@ -77,7 +79,7 @@ def scale(options: argparse.Namespace, folder: Path) -> bool:
 
 
 def workers(options: argparse.Namespace, folder: Path) -> bool:
-    sides = written(folder, options.size, options.dim)
+    sides = written(folder, options.size, options)
     ways = {
         "one process, 2 threads": ["--threads", "2", "--resume"],
         "2 workers, 1 thread each": ["--threads", "2", "--workers", "2"],
@@ -97,12 +99,12 @@ def workers(options: argparse.Namespace, folder: Path) -> bool:
     return one / two < 1.0 or len({ran.digest for runs in found.values() for ran in runs}) > 1
 
 
-def written(folder: Path, size: int, dim: int) -> tuple[Path, Path]:
+def written(folder: Path, size: int, options: argparse.Namespace) -> tuple[Path, Path]:
     """Both sides' files, made by a process that then gives its memory back."""
     paths = folder / "x.npy", folder / "y.npy"
     process = os.fork()
     if process == 0:
-        for path, side in zip(paths, decaying_spectrum(size, dim, 1), strict=True):
+        for path, side in zip(paths, decaying_spectrum(size, options.dim, 1, options.exponent), strict=True):
             np.save(path, side)
         os._exit(0)
     if os.waitpid(process, 0)[1]:
@@ -163,6 +165,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[50_000, 100_000, 200_000], help="n = m, for scale")
     parser.add_argument("--size", type=int, default=50_000, help="n = m, for workers")
     parser.add_argument("--dim", type=int, default=1024)
+    parser.add_argument("--exponent", type=float, default=EXPONENT, help="how fast the spectra fall: faster, shorter")
     parser.add_argument("--memory-limit", default="2G")
     parser.add_argument("--most-gigabytes", type=float, default=2.5, help="of memory, above which scale fails")
     parser.add_argument("--threads", type=int, default=2, help="of scale")
