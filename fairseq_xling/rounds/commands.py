@@ -48,6 +48,8 @@ _ALIGNMENT = shlex.split("""
 # What is not validated need not be there.
 _UNVALIDATED = ["--disable-validation", "--valid-subset", "train"]
 
+_NEVER = 1_000_000_000
+
 
 def xling(verb: str, *words: str, stdout: str | None = None, indifferent: Sequence[str] = ()) -> Command:
     return Command((PROGRAM, verb, *words), stdout, tuple(indifferent))
@@ -121,6 +123,8 @@ def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) 
     often = ("--save-interval-updates", str(save_every), "--keep-interval-updates", "1")
     # Where nothing is validated, how often is saved decides nothing: a training goes on as if it had not been killed.
     decides = "--disable-validation" not in words
+    if not decides and "--save-interval" not in shlex.split(more):
+        often += ("--save-interval", str(_NEVER))  # not at the end of an epoch too: small data has one every second
     all_words = ("fairseq-train", data, "--user-dir", "{user-dir}", *words, *saving, *shlex.split(more))
     return Command((*all_words, *often), TRAIN_LOG) if decides else Command(all_words, TRAIN_LOG, often)
 

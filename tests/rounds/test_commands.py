@@ -54,6 +54,19 @@ def test_how_often_is_saved_decides_nothing() -> None:
     assert (often.words, often.stdout) == (seldom.words, seldom.stdout)
 
 
+def test_the_end_of_an_epoch_saves_nothing_unless_it_is_asked_to() -> None:
+    """Updates say how often is saved; only validation, which chooses the best model, comes with every epoch."""
+    intervals = []
+    for config in (TrainingConfig(), TrainingConfig(args="--save-interval 3"), TrainingConfig(keep="best")):
+        words = commands.train("aa", config, 7, 3, True).rendered(
+            {"user-dir": "U", "out": "O", "pairs": "P", "model": "M"}
+        )
+        intervals.append(
+            [int(after) for word, after in zip(words, words[1:], strict=False) if word == "--save-interval"]
+        )
+    assert intervals == [[1_000_000_000], [3], []]
+
+
 def test_how_often_is_saved_decides_what_is_best() -> None:
     often, seldom = (commands.train("aa", TrainingConfig(keep="best", save_every=n), 7, 3, True) for n in (10, 20))
     assert often.words != seldom.words
