@@ -120,7 +120,7 @@ def train(languages: str, config: TrainingConfig, updates: int, seed: int, from_
 
 def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) -> Command:
     saving = ["--save-dir", CHECKPOINTS, "--no-epoch-checkpoints", "--log-format", "json"]
-    often = ("--save-interval-updates", str(save_every), "--keep-interval-updates", "1")
+    often: tuple[str, ...] = ("--save-interval-updates", str(save_every), "--keep-interval-updates", "1")
     # Where nothing is validated, how often is saved decides nothing: a training goes on as if it had not been killed.
     decides = "--disable-validation" not in words
     if not decides and "--save-interval" not in shlex.split(more):
