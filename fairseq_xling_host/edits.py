@@ -215,6 +215,18 @@ EDITS: tuple[Edit, ...] = (
         hazard=r"nprocs=min\(\s+torch\.cuda\.device_count\(\)",
     ),
     Edit(
+        name="orphaned-ranks",
+        module="fairseq.distributed.utils",
+        changes=(
+            (
+                "    cfg.distributed_training.device_id = i\n    if torch.cuda.is_available()",
+                "    import fairseq_xling_host.processes as host; host.end_with_parent(); "
+                "cfg.distributed_training.device_id = i\n    if torch.cuda.is_available()",
+            ),
+        ),
+        why="ranks that a killed fairseq-train has spawned waited for each other, for half an hour or for good",
+    ),
+    Edit(
         name="slurm-without-gpu",
         module="fairseq.distributed.utils",
         changes=(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 logger = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1  # Linux: the signal that a process gets when its parent ends
 
 TORCHRUN = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
 FUSED_COPIES = tuple(f"{part}_{kind}" for part in ("in_proj", "out_proj", "fc1", "fc2") for kind in ("weight", "bias"))
@@ -55,6 +60,19 @@ def local_processes(cfg: Any, start_rank: int) -> int:
             f"{world}. Set --nprocs-per-node, or start each rank with torchrun or --distributed-no-spawn."
         )
     return here
+
+
+def end_with_parent() -> None:
+    """Let a spawned rank end when the command that spawned it does, even by kill -9; on Linux only.
+
+    torch asks for an interrupt, which a rank that waits for another one inside gloo or NCCL never notices.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent.pid:  # it has ended already
+        os._exit(1)
 
 
 def refuse_lone_rank(cfg: Any) -> None:

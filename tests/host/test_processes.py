@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,3 +132,36 @@ def test_a_lone_rank() -> None:
     processes.refuse_lone_rank(config(tpu=True, distributed_world_size=8))
     with pytest.raises(SystemExit, match="2"):
         processes.refuse_lone_rank(config(distributed_world_size=2))
+
+
+def _hold_on(told: Any) -> None:
+    processes.end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told.send(os.getpid())
+    time.sleep(600)
+
+
+def _start_one(told: Any) -> None:
+    multiprocessing.get_context("spawn").Process(target=_hold_on, args=(told,)).start()
+    time.sleep(600)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a process that its parent has ended")
+def test_a_spawned_process_ends_with_its_parent() -> None:
+    context = multiprocessing.get_context("spawn")
+    hears, told = context.Pipe(duplex=False)
+    parent = context.Process(target=_start_one, args=(told,))
+    parent.start()
+    assert hears.poll(60)
+    rank = Path(f"/proc/{hears.recv()}")
+    parent.kill()
+    parent.join()
+    end = time.monotonic() + 30
+    while rank.exists() and "\nState:\tZ" not in (rank / "status").read_text():
+        assert time.monotonic() < end, "it goes on"
+        time.sleep(0.02)
+
+
+def test_a_process_that_nobody_spawned_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes.ctypes, "CDLL", lambda name: pytest.fail("it was to be left alone"))
+    processes.end_with_parent()

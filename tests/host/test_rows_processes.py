@@ -18,6 +18,8 @@ from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
 from fairseq_cli import train
 from torch import distributed
 
+from fairseq_xling_host import processes
+
 CPU = torch.device("cpu")
 
 
@@ -63,6 +65,14 @@ def test_cpu_processes_refuses_a_rank_that_is_alone(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit, match="2"):
         distributed_utils.call_main(config("--distributed-world-size", "2", "--distributed-port", "29999"), train.main)
     assert "--distributed-world-size is 2, but no way to reach the other ranks" in capsys.readouterr().err
+
+
+def test_orphaned_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+    monkeypatch.setattr(processes, "end_with_parent", lambda: done.append("bound to its parent"))
+    monkeypatch.setattr(distributed_utils, "distributed_init", lambda cfg: 0)
+    distributed_utils.distributed_main(0, lambda cfg: done.append("trained"), config(), {})
+    assert done == ["bound to its parent", "trained"]
 
 
 def test_slurm_without_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
