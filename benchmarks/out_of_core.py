@@ -50,9 +50,8 @@ def main() -> int:
 
 
 def scale(options: argparse.Namespace, folder: Path) -> bool:
-    print(
-        f"d = {options.dim}, exponent {options.exponent}, --memory-limit {options.memory_limit}, {options.threads} threads, the whole command"
-    )
+    print(f"d = {options.dim}, spectrum falling with exponent {options.exponent}, the whole command,", end=" ")
+    print(f"--memory-limit {options.memory_limit} --threads {options.threads}")
     print("| n = m | tiles | seconds | ns a pair | largest anonymous memory, GB | pairs |\n|---|---|---|---|---|---|")
     found, failed = list[tuple[int, Ran]](), False
     for size in options.sizes:
