@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Vectors:
             if low < high:
                 with np.errstate(over="ignore"):
                     found[low - start : high - start] = shard[low - first : high - first]
+                _let_go(shard)
             first += len(shard)
         return found
 
@@ -58,6 +60,7 @@ class Vectors:
             here = np.flatnonzero((rows >= first) & (rows < first + len(shard)))
             with np.errstate(over="ignore"):
                 found[here] = shard[rows[here] - first]
+            _let_go(shard)
             first += len(shard)
         return found
 
@@ -65,6 +68,15 @@ class Vectors:
         """(first row, rows) pieces in order."""
         for start in range(0, self.rows, rows):
             yield start, self.read(start, start + rows)
+
+
+def _let_go(shard: npt.NDArray[np.floating[Any]]) -> None:
+    """Take what was read of a memory map out of this process's memory; the system's cache of the file stays.
+
+    Clusters that limit a job's resident memory count maps, too.
+    """
+    if isinstance(shard.base, mmap.mmap):
+        shard.base.madvise(mmap.MADV_DONTNEED)
 
 
 def open_vectors(path: str | os.PathLike[str], dim: int | None = None) -> Vectors:

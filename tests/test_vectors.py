@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.files import MANIFEST, is_finished, sha256_file
-from fairseq_xling.vectors import Vectors, VectorWriter, open_vectors, unit_rows, validate
+from fairseq_xling.vectors import UnitRows, Vectors, VectorWriter, open_vectors, unit_rows, validate
 
 INPUTS = {"text": "0" * 64}
 
@@ -208,6 +209,43 @@ def test_unit_rows_against_the_plain_formula(rows: npt.NDArray[np.float32]) -> N
     np.testing.assert_allclose(unit, slow, rtol=2e-7, atol=1e-38)
     assert np.array_equal(rows, before)
     assert np.array_equal(unit_rows(Vectors("x", (rows[:1], rows[1:]))), unit)
+
+
+@given(st.sampled_from([1, 3, 16, 1000, 1024, 9001]), st.lists(st.integers(0, 39), max_size=60), st.integers(0, 40))
+def test_how_many_rows_are_read_at_once_changes_no_bit(dim: int, ids: list[int], start: int) -> None:
+    """Norms above all, whose sums numpy cuts into pieces as it likes."""
+    rows = matrix(40, dim, seed=dim) + 0.1
+    whole, picked = unit_rows(rows), np.array(ids, np.int64)
+    lazily = UnitRows(Vectors("v", (rows[:13], rows[13:])))
+    assert lazily.read(start, start + 7).tobytes() == whole[start : start + 7].tobytes()
+    assert lazily[picked].tobytes() == whole[picked].tobytes()
+    some = UnitRows(lazily.vectors, picked)
+    assert some.shape == (len(ids), dim)
+    assert some.read(start).tobytes() == whole[picked[start:]].tobytes()
+    turned = np.arange(len(ids))[::-1]
+    assert some[turned].tobytes() == whole[picked[::-1]].tobytes()
+    alone = np.array([unit_rows(row[None])[0] for row in rows])
+    assert alone.tobytes() == whole.tobytes()
+
+
+def test_what_was_read_of_files_does_not_stay_in_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.ones((8000, 1024), np.float32))
+    size = 8000 * 1024 * 4
+    vectors = open_vectors(tmp_path / "v.npy")
+    before = mapped()
+    validate(vectors, "v")
+    UnitRows(vectors).read(0, 4000)
+    UnitRows(vectors)[np.arange(0, 8000, 3)]
+    assert mapped() - before < size / 8
+    assert float(np.asarray(vectors.shards[0]).sum()) == 8000 * 1024  # reading it otherwise, it would
+    assert mapped() - before > size / 2
+
+
+def mapped() -> int:
+    """Bytes of files in this process's memory."""
+    found = re.search(r"^RssFile:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found
+    return 1024 * int(found[1])
 
 
 def test_a_zero_row_has_no_direction() -> None:
