@@ -104,7 +104,8 @@ def _trained(faiss: Any, index: str, left: Float32, right: Float32) -> Any:
 
 
 def _centred(rows: Float32) -> Float32:
-    return rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred: Float32 = rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return centred
 
 
 def _reason(fault: RuntimeError) -> str:
