@@ -75,8 +75,9 @@ def _let_go(shard: npt.NDArray[np.floating[Any]]) -> None:
 
     Clusters that limit a job's resident memory count maps, too.
     """
-    if isinstance(shard.base, mmap.mmap):
-        shard.base.madvise(mmap.MADV_DONTNEED)
+    base: Any = shard.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def open_vectors(path: str | os.PathLike[str], dim: int | None = None) -> Vectors:
