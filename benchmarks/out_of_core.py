@@ -4,8 +4,8 @@
     python benchmarks/out_of_core.py workers [--size 50000] [--runs 3]
 
 Invented vectors of length 1024 (`datasets.decaying_spectrum`) lie in files. `scale` runs the command for each size
-and samples the anonymous memory of all its processes; it fails above --most-gigabytes, or where the time grows faster
-than n * m by more than a quarter. `workers` compares two workers of one thread with one process of two threads, in
+and samples the anonymous memory of all its processes; it fails above --most-gigabytes, or where the processors' time
+grows faster than n * m by more than a quarter. `workers` compares two workers of one thread with one process of two threads, in
 alternating runs, and fails below 1.0. Both fail where the pairs differ from those of a search in one piece (`--check`:
 of `scale`, the smallest size only).
 """
@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,9 +34,10 @@ SLACK = 1.25
 
 @dataclass(frozen=True)
 class Ran:
-    """One command: its seconds, its largest anonymous memory in bytes, what it found, and its tiles."""
+    """One command: its seconds, those of processors, its largest anonymous memory in bytes, its result, its tiles."""
 
     seconds: float
+    processors: float
     peak: int
     digest: str
     tiles: int
@@ -52,7 +54,9 @@ def main() -> int:
 def scale(options: argparse.Namespace, folder: Path) -> bool:
     print(f"d = {options.dim}, spectrum falling with exponent {options.exponent}, the whole command,", end=" ")
     print(f"--memory-limit {options.memory_limit} --threads {options.threads}")
-    print("| n = m | tiles | seconds | ns a pair | largest anonymous memory, GB | pairs |\n|---|---|---|---|---|---|")
+    print(
+        "| n = m | tiles | seconds | of processors | ns a pair | largest anonymous memory, GB | pairs |\n|---|---|---|---|---|---|---|"
+    )
     found, failed = list[tuple[int, Ran]](), False
     for size in options.sizes:
         sides = written(folder, size, options)
@@ -60,7 +64,7 @@ def scale(options: argparse.Namespace, folder: Path) -> bool:
         ran = mined(sides, folder / "tiled.tsv", limited)
         found.append((size, ran))
         print(
-            f"| {size} | {ran.tiles} | {ran.seconds:.0f} | {1e9 * ran.seconds / size**2:.2f} | {ran.peak / 1e9:.2f} | "
+            f"| {size} | {ran.tiles} | {ran.seconds:.0f} | {ran.processors:.0f} | {1e9 * ran.processors / size**2:.2f} | {ran.peak / 1e9:.2f} | "
             f"{ran.pairs} |",
             flush=True,
         )
@@ -71,8 +75,8 @@ def scale(options: argparse.Namespace, folder: Path) -> bool:
             print("the same bytes" if whole.digest == ran.digest else "OTHER BYTES", flush=True)
             failed |= whole.digest != ran.digest
     for (size, ran), (larger, longer) in zip(found, found[1:], strict=False):
-        grown, work = longer.seconds / ran.seconds, (larger / size) ** 2
-        print(f"{size} to {larger}: {work:.2f} times the pairs, {grown:.2f} times the seconds")
+        grown, work = longer.processors / ran.processors, (larger / size) ** 2
+        print(f"{size} to {larger}: {work:.2f} times the pairs, {grown:.2f} times the seconds of processors")
         failed |= grown > SLACK * work
     return failed
 
@@ -114,7 +118,7 @@ def written(folder: Path, size: int, options: argparse.Namespace) -> tuple[Path,
 def mined(sides: tuple[Path, Path], output: Path, words: list[str]) -> Ran:
     """Run `mine` and watch the memory of all its processes."""
     command = [sys.executable, "-m", "fairseq_xling", "mine", "--source", str(sides[0]), "--target", str(sides[1])]
-    started, peak, tiles = time.perf_counter(), 0, 1
+    started, before, peak, tiles = time.perf_counter(), processor_seconds(), 0, 1
     plan = output.with_suffix(".tiles") / "plan.json"
     with subprocess.Popen(
         [*command, "--output", str(output), "--json", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -128,7 +132,14 @@ def mined(sides: tuple[Path, Path], output: Path, words: list[str]) -> Ran:
     if process.returncode:
         raise SystemExit(f"the command ended with {process.returncode}: {said}")
     digest = hashlib.sha256(output.read_bytes()).hexdigest()
-    return Ran(time.perf_counter() - started, peak, digest, tiles, json.loads(printed)["pairs"])
+    seconds = time.perf_counter() - started, processor_seconds() - before
+    return Ran(*seconds, peak, digest, tiles, json.loads(printed)["pairs"])
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and seen end, and of those that they started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def tiles_of(plan: Path) -> int:
