@@ -5,9 +5,9 @@
 
 Invented vectors of length 1024 (`datasets.decaying_spectrum`) lie in files. `scale` runs the command for each size
 and samples the anonymous memory of all its processes; it fails above --most-gigabytes, or where the processors' time
-grows faster than n * m by more than a quarter. `workers` compares two workers of one thread with one process of two threads, in
-alternating runs, and fails below 1.0. Both fail where the pairs differ from those of a search in one piece (`--check`:
-of `scale`, the smallest size only).
+grows faster than n * m by more than a quarter. `workers` compares two workers of one thread with one process of two
+threads, in alternating runs, and fails below 1.0. Both fail where the pairs differ from those of a search in one piece
+(`--check`: of `scale`, the smallest size only).
 """
 
 from __future__ import annotations
@@ -54,20 +54,16 @@ def main() -> int:
 def scale(options: argparse.Namespace, folder: Path) -> bool:
     print(f"d = {options.dim}, spectrum falling with exponent {options.exponent}, the whole command,", end=" ")
     print(f"--memory-limit {options.memory_limit} --threads {options.threads}")
-    print(
-        "| n = m | tiles | seconds | of processors | ns a pair | largest anonymous memory, GB | pairs |\n|---|---|---|---|---|---|---|"
-    )
+    print("| n = m | tiles | seconds | of processors | ns a pair | largest anonymous memory, GB | pairs |")
+    print("|---|---|---|---|---|---|---|")
     found, failed = list[tuple[int, Ran]](), False
     for size in options.sizes:
         sides = written(folder, size, options)
         limited = ["--memory-limit", options.memory_limit, "--threads", str(options.threads)]
         ran = mined(sides, folder / "tiled.tsv", limited)
         found.append((size, ran))
-        print(
-            f"| {size} | {ran.tiles} | {ran.seconds:.0f} | {ran.processors:.0f} | {1e9 * ran.processors / size**2:.2f} | {ran.peak / 1e9:.2f} | "
-            f"{ran.pairs} |",
-            flush=True,
-        )
+        costs = f"{ran.seconds:.0f} | {ran.processors:.0f} | {1e9 * ran.processors / size**2:.2f}"
+        print(f"| {size} | {ran.tiles} | {costs} | {ran.peak / 1e9:.2f} | {ran.pairs} |", flush=True)
         failed |= ran.peak > 1e9 * options.most_gigabytes
         if options.check and size == options.sizes[0]:
             whole = mined(sides, folder / "whole.tsv", ["--threads", str(options.threads)])
