@@ -62,8 +62,8 @@ def test_a_spare_batch_is_marked(world, monkeypatch) -> None:
     seen = []
     monkeypatch.setattr(FairseqTask, "train_step", lambda self, sample, *others: seen.append(sample) or (0, 0, {}))
     found, sample = task(DualAlignmentConfig, world), {"id": 1}
-    found.train_step(sample, None, None, None, 0)
-    found.train_step(sample, None, None, None, 0, ignore_grad=True)
+    found.train_step(sample, None, None, None, 1)
+    found.train_step(sample, None, None, None, 1, ignore_grad=True)
     assert seen == [{"id": 1}, {"id": 1, "ignored": True}]
     assert sample == {"id": 1}
 
