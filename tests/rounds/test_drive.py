@@ -34,7 +34,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Scripts of the plan that a run has in place of CRISS's; to be changed by the test."""
     (tmp_path / "text").write_text("one\ntwo\n")
     changed: dict[str, str] = {}
-    monkeypatch.setattr(module, "plan_criss", lambda config: small_plan(tmp_path / "text", **changed))
+    monkeypatch.setattr(module, "plan_of", lambda config: small_plan(tmp_path / "text", **changed))
     return changed
 
 
