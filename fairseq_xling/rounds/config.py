@@ -248,7 +248,7 @@ class _Reader:
             except ConfigError as error:
                 self.faults += [f"stacking: bitext: {fault}" for fault in error.faults]
             paths = [self._path(text) for text in files]
-            if self.absent != "ignored":
+            if self.absent == "refused":
                 absent = [path for path in paths if "$" not in str(path) and not path.is_file()]
                 self.faults += [f"stacking: bitext: {path} does not exist. Check the path" for path in absent]
             bitext[name] = (paths[0], paths[1])

@@ -121,6 +121,9 @@ def test_all_faults_at_once(stack) -> None:
         assert part in said
     with pytest.raises(ConfigError, match=r"none does not exist.*|.*unknown language.*"):
         stack(bitext={"cc-xx": ["none", "p.aa"]})
+    stack(also={"absent": "planned"}, bitext={"cc-aa": ["none", "p.aa"]})  # a dry run does without
+    with pytest.raises(ConfigError, match="none does not exist"):
+        stack(bitext={"cc-aa": ["none", "p.aa"]})
     with pytest.raises(ConfigError, match=r"must be \[SOURCE, TARGET\], two files"):
         stack(bitext={"cc-aa": ["p.cc"]})
 
