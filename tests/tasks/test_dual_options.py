@@ -9,7 +9,7 @@ import pytest
 from fairseq_xling.tasks._criss_options import CrissTaskConfig
 from fairseq_xling.tasks._dual_options import DualAlignmentConfig, DualTaskConfig, MaskedPairsConfig
 
-CORE = {"_name", "data", "train_subset", "dataset_impl", "seed"}
+CORE = {"_name", "data", "train_subset", "valid_subset", "dataset_impl", "seed"}
 
 
 @pytest.mark.parametrize("kind", [DualTaskConfig, DualAlignmentConfig, MaskedPairsConfig])
