@@ -130,17 +130,19 @@ def _fairseq_train(data: str, words: Sequence[str], save_every: int, more: str) 
 
 
 def on_ranks(training: Command, nodes: int, gpus: int) -> Command:
-    """The same training on all GPUs of all nodes, or a rank a node without GPUs: their number decides the result.
-
-    Ranks on processors load their data themselves: processes for that are new in every epoch, and where the rank is one
-    that fairseq has spawned, each of them imports everything again.
-    """
+    """The same training on all GPUs of all nodes, or a rank a node without GPUs: their number decides the result."""
     ranks = nodes * max(1, gpus)
-    if ranks == 1:
-        return training
-    words = (*training.words[:4], "--distributed-world-size", str(ranks), *training.words[4:])
-    alone = ("--num-workers", "0") if not gpus and "--num-workers" not in words else ()
-    return replace(training, words=words, indifferent=(*training.indifferent, *alone))
+    world = ("--distributed-world-size", str(ranks)) if ranks > 1 else ()
+    return replace(training, words=(*training.words[:4], *world, *training.words[4:]))
+
+
+def loading_itself(training: Command) -> Command:
+    """The same training whose ranks load their data themselves.
+
+    Processes for that are new in every epoch, and each imports everything again where fairseq has spawned the rank. Not for tasks that draw noise: fairseq loads ahead in a thread, which would take it from the model's own dropout.
+    """
+    alone = ("--num-workers", "0") if "--num-workers" not in training.words else ()
+    return replace(training, indifferent=(*training.indifferent, *alone))
 
 
 def slim(source: str, files: str, languages: str | None = None) -> Command:

@@ -84,7 +84,10 @@ class Generator:
 
     def _fairseq(self, name: str, kind: str, words: tuple[Command, ...], inputs: Mapping[str, File | Product]) -> Stage:
         asked = self._resources(kind)
-        steps = (commands.on_ranks(words[0], asked.nodes, asked.gpus), *words[1:])
+        training = commands.on_ranks(words[0], asked.nodes, asked.gpus)
+        if kind == "train" and asked.nodes > 1 and not asked.gpus and self.config.training.arch.startswith("criss"):
+            training = commands.loading_itself(training)
+        steps = (training, *words[1:])
         return Stage(
             name, kind, steps, inputs, (*_MODEL, commands.TRAIN_LOG), carried=_CARRIED, dropped=("checkpoints",),
             resources=asked, sizes=self._sizes(self.codes),

@@ -80,12 +80,11 @@ def test_ranks_decide() -> None:
         assert words[words.index("--distributed-world-size") + 1] == "4"
 
 
-def test_ranks_on_processors_load_their_own_data() -> None:
+def test_a_rank_may_load_its_own_data() -> None:
     one = commands.train("aa", TrainingConfig(), 7, 3, True)
-    assert commands.on_ranks(one, 2, 0).indifferent[-2:] == ("--num-workers", "0")
-    assert "--num-workers" not in commands.on_ranks(one, 2, 8).rendered({})
+    assert commands.loading_itself(one).indifferent[-2:] == ("--num-workers", "0")
     asked = commands.train("aa", TrainingConfig(args="--num-workers 3"), 7, 3, True)
-    assert commands.on_ranks(asked, 2, 0).rendered({}).count("--num-workers") == 1
+    assert commands.loading_itself(asked).rendered({}).count("--num-workers") == 1
 
 
 def test_scores_of_a_direction_have_a_file_of_their_own() -> None:

@@ -137,6 +137,15 @@ def test_a_given_checkpoint_is_made_small_first(read, tmp_path) -> None:
     assert words[words.index("--criss-langs") + 1] == "xx,aa,bb,cc"
 
 
+def test_only_trainings_without_noise_load_their_data_themselves(read) -> None:
+    asked = {"pretrain": {"nodes": 2}, "train": {"nodes": 2}}
+    plan = plan_criss(read(start=START, resources=asked))
+    assert "--num-workers" not in plan.by_name["pretrain"].commands[0].rendered({})
+    assert "--num-workers" in plan.by_name["round-01/train"].commands[0].rendered({})
+    alone = plan_criss(read(start=START))
+    assert "--num-workers" not in alone.by_name["round-01/train"].commands[0].rendered({})
+
+
 def test_a_small_model_gets_one_processor_and_a_large_one_what_there_is(read) -> None:
     assert plan_criss(read()).by_name["round-01/train"].resources.cpus == 1
     large = plan_criss(read(training={"arch": "criss_large"}, resources={"encode": {"cpus": 3}}))
