@@ -139,7 +139,8 @@ def on_ranks(training: Command, nodes: int, gpus: int) -> Command:
 def loading_itself(training: Command) -> Command:
     """The same training whose ranks load their data themselves.
 
-    Processes for that are new in every epoch, and each imports everything again where fairseq has spawned the rank. Not for tasks that draw noise: fairseq loads ahead in a thread, which would take it from the model's own dropout.
+    Processes for that are new in every epoch, and each imports everything again where fairseq has spawned the rank.
+    Not for tasks that draw noise: fairseq loads ahead in a thread, which would take it from the model's own dropout.
     """
     alone = ("--num-workers", "0") if "--num-workers" not in training.words else ()
     return replace(training, indifferent=(*training.indifferent, *alone))
