@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numba import types
 
-from fairseq_xling.neighbours.simd import GROUP, code_product, exact_cosine, lowest_bit, reaching
+from fairseq_xling.neighbours.simd import GROUP, TOGETHER, code_products, exact_cosine, lowest_bit, reaching
 
 _SPAN = 4 * GROUP  # columns between two looks at a row's floor
 _ONE = np.uint64(1)
@@ -95,13 +95,14 @@ def _pick(block, i, floors, row_floor, offset, start, stop, picked):  # type: ig
     return count
 
 
-@_compiled(_MATRIX, _CORNER, _BOUND, _MATRIX, _MATRIX, _FOUND, types.Tuple((_MATRIX, _NUMBERS)))
+@_compiled(_MATRIX, _CORNER, _BOUND, _MATRIX, _MATRIX, _FOUND, types.Tuple((_MATRIX, _NUMBERS, numba.int32[::1])))
 def candidates(block, corner, bound, row_floors, column_floors, found, space):  # type: ignore[no-untyped-def]
     """Find the products of `block` that may reach a list, and raise the floors of the lists; returns their number.
 
     corner: first row and column of the block. bound: both sides' offsets, the slack, both sides' codes and scales, and
     their slack. row_floors [r, k], column_floors [c, k]: falling lower bounds of cosines of different pairs.
-    found: rows and columns in the block and estimated cosines [r * c]. space: float32 [2, c], int64 [c].
+    found: rows and columns in the block and estimated cosines [r * c]. space: float32 [2, c], int64 and int32
+    [c + TOGETHER].
     """
     first_row, first_column = corner
     source_offsets, target_offsets, slack, (source_codes, source_scales), (target_codes, target_scales), code_slack = (
@@ -109,7 +110,7 @@ def candidates(block, corner, bound, row_floors, column_floors, found, space):  
     )
     coded = source_codes.shape[1] > 0
     found_rows, found_columns, estimates = found
-    needed, picked = space
+    needed, picked, products = space
     columns = block.shape[1]
     last_row, last_column = row_floors.shape[1] - 1, column_floors.shape[1] - 1
     for j in range(columns):
@@ -121,11 +122,15 @@ def candidates(block, corner, bound, row_floors, column_floors, found, space):  
         for start in range(0, columns, _SPAN):
             stop = min(start + _SPAN, columns)
             reaching = _pick(block, i, needed, row_floors[i, last_row] - offset, offset, start, stop, picked)
+            if coded and reaching > 0:
+                picked[reaching : reaching + TOGETHER] = picked[reaching - 1]
+                for first in range(0, reaching, TOGETHER):
+                    code_products(source_codes, first_row + i, target_codes, first_column, picked, first, products)
             for index in range(reaching):
                 j = picked[index]
                 if coded:
                     scale = np.float64(source_scales[first_row + i]) * target_scales[first_column + j]
-                    product = scale * code_product(source_codes, first_row + i, target_codes, first_column + j)
+                    product = scale * products[index]
                 else:
                     product = np.float64(block[i, j])
                 estimate = product + offset + target_offsets[first_column + j]

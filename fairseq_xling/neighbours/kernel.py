@@ -40,8 +40,8 @@ class SearchConfig:
     precision: Literal["auto", "fp32", "bf16"] = option("auto", "arithmetic of the products; auto: the faster here")
     backend: Literal["auto", "numba", "torch"] = option("auto", "who updates the lists; auto: numba where installed")
     threads: int | None = option(None, "threads (default: as many as PyTorch uses)")
-    block_rows: int = option(512, "sources of one block of products")
-    block_columns: int = option(2048, "targets of one block of products")
+    block_rows: int = option(1024, "sources of one block of products")
+    block_columns: int = option(512, "targets of one block of products")
 
     coordinates: int | None = option(
         None, "leading coordinates that are multiplied before the rest is bounded (default: as many as pay; numba only)"

@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from fairseq_xling.neighbours.certify import CODE_COLUMNS, LANES
 
 GROUP = 64  # products tested by one `reaching`, one bit each
+TOGETHER = 4  # products of one `code_products`
 
 _FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
 _INT8, _INT16, _INT32, _INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
@@ -62,24 +63,42 @@ def lowest_bit(typing_context, bits):  # type: ignore[no-untyped-def]
 
 
 def products_of_codes(step: Callable[[Any, Any, Any], Any], lanes: int) -> Any:
-    """`code_product` whose `step` adds the products of CODE_COLUMNS codes until `lanes` sums are left."""
+    """`code_products` whose `step` adds the products of CODE_COLUMNS codes until `lanes` sums are left."""
 
     @intrinsic
-    def code_product(typing_context, left, i, right, j):  # type: ignore[no-untyped-def]
-        """The sum of left[i] * right[j], int8 matrices of -127..127 with a multiple of CODE_COLUMNS columns."""
+    def code_products(typing_context, left, i, right, shift, columns, first, products):  # type: ignore[no-untyped-def]
+        """products[p] = the sum of left[i] * right[shift + columns[p]], p = first .. first + TOGETHER - 1.
+
+        int8 matrices of -127..127 with a multiple of CODE_COLUMNS columns. left[i] is read once for all.
+        """
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            rows, length = _two_rows(context, builder, signature.args, arguments)
-            sums = _variable(builder, ir.Constant(ir.VectorType(_INT32, lanes), [0] * lanes))
+            kinds, (left, i, right, shift, columns, first, products) = signature.args, arguments
+            ours = _row(context, builder, kinds[0], left, i)
+            length = cgutils.unpack_tuple(builder, context.make_array(kinds[0])(context, builder, left).shape)[1]
+            places = [builder.add(first, ir.Constant(_INT64, at)) for at in range(TOGETHER)]
+            chosen, found = (
+                context.make_array(kind)(context, builder, array).data
+                for kind, array in ((kinds[4], columns), (kinds[6], products))
+            )
+            rows = [builder.add(shift, builder.load(builder.gep(chosen, [place]))) for place in places]
+            theirs = [_row(context, builder, kinds[2], right, row) for row in rows]
+            zeros = ir.Constant(ir.VectorType(_INT32, lanes), [0] * lanes)
+            sums = [_variable(builder, zeros) for _ in places]
             with cgutils.for_range(builder, builder.sdiv(length, ir.Constant(_INT64, CODE_COLUMNS))) as loop:
-                first = builder.mul(loop.index, ir.Constant(_INT64, CODE_COLUMNS))
-                parts = [_load(builder, builder.gep(row, [first]), _INT8, CODE_COLUMNS) for row in rows]
-                builder.store(builder.add(builder.load(sums), step(builder, *parts)), sums)
-            return _total(builder, builder.load(sums), builder.add)
+                start = builder.mul(loop.index, ir.Constant(_INT64, CODE_COLUMNS))
+                part = _load(builder, builder.gep(ours, [start]), _INT8, CODE_COLUMNS)
+                for row, total in zip(theirs, sums, strict=True):
+                    other = _load(builder, builder.gep(row, [start]), _INT8, CODE_COLUMNS)
+                    builder.store(builder.add(builder.load(total), step(builder, part, other)), total)
+            for place, total in zip(places, sums, strict=True):
+                builder.store(_total(builder, builder.load(total), builder.add), builder.gep(found, [place]))
+            return context.get_dummy_value()
 
-        return types.int32(left, types.int64, right, types.int64), generate
+        numbers = types.int64, columns, types.int64
+        return types.void(left, types.int64, right, *numbers, products), generate
 
-    return code_product
+    return code_products
 
 
 def plain_sums(builder: Any, left: Any, right: Any) -> Any:
@@ -110,7 +129,7 @@ def avx2_sums(builder: Any, left: Any, right: Any) -> Any:
     return builder.add(*sums)
 
 
-code_product = products_of_codes(avx2_sums, 8) if only_avx2() else products_of_codes(plain_sums, 32)
+code_products = products_of_codes(avx2_sums, 8) if only_avx2() else products_of_codes(plain_sums, 32)
 
 
 @intrinsic

@@ -96,7 +96,10 @@ class CompiledSweep:
         self.problem, self.finished = problem, 0
         most = block_rows * block_columns
         self._found = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.float32)
-        self._space = np.empty((2, block_columns), np.float32), np.empty(block_columns, np.int64)
+        from fairseq_xling.neighbours.simd import TOGETHER
+
+        room = block_columns + TOGETHER
+        self._space = np.empty((2, block_columns), np.float32), np.empty(room, np.int64), np.empty(room, np.int32)
 
     def block(self, bounds: torch.Tensor, first_row: int, first_column: int, lock: Lock) -> None:
         from fairseq_xling.neighbours import compiled

@@ -14,7 +14,8 @@ from numba.core import config
 from fairseq_xling.neighbours.codes import LONGEST_CODED
 from fairseq_xling.neighbours.simd import (
     GROUP,
-    code_product,
+    TOGETHER,
+    code_products,
     lowest_bit,
     only_avx2,
     plain_sums,
@@ -34,25 +35,29 @@ def compiled_lowest_bit(bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit  # type: ignore[untyped-decorator]
-def compiled_code_product(left, i, right, j):  # type: ignore[no-untyped-def]
-    return code_product(left, i, right, j)
+def compiled_code_products(left, i, right, shift, columns, first, products):  # type: ignore[no-untyped-def]
+    code_products(left, i, right, shift, columns, first, products)
 
 
-plain_product = products_of_codes(plain_sums, 32)
+plain_products = products_of_codes(plain_sums, 32)
 
 
 @numba.njit  # type: ignore[untyped-decorator]
-def compiled_plain_product(left, i, right, j):  # type: ignore[no-untyped-def]
-    return plain_product(left, i, right, j)
+def compiled_plain_products(left, i, right, shift, columns, first, products):  # type: ignore[no-untyped-def]
+    plain_products(left, i, right, shift, columns, first, products)
 
 
+@pytest.mark.parametrize("multiply", [compiled_code_products, compiled_plain_products])
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.integers(0, 2), st.integers(0, 3))
-def test_code_products_are_sums_of_whole_numbers(seed: int, blocks: int, i: int, j: int) -> None:
+def test_code_products_are_sums_of_whole_numbers(multiply, seed, blocks, i, shift) -> None:  # type: ignore[no-untyped-def]
     generator = np.random.default_rng(seed)
-    left, right = (generator.integers(-127, 128, (rows, 64 * blocks), np.int8) for rows in (3, 4))
+    left, right = (generator.integers(-127, 128, (rows, 64 * blocks), np.int8) for rows in (3, 7))
     left[0], right[0] = 127, -127
-    product = left[i].astype(int) @ right[j].astype(int)
-    assert compiled_code_product(left, i, right, j) == compiled_plain_product(left, i, right, j) == product
+    columns, products = generator.integers(0, 4, 2 * TOGETHER + 1), np.full(2 * TOGETHER + 1, 7, np.int32)
+    multiply(left, i, right, shift, columns, TOGETHER, products)
+    expected = right[shift + columns].astype(int) @ left[i].astype(int)
+    expected[:TOGETHER], expected[2 * TOGETHER :] = 7, 7  # only its own places
+    assert products.tolist() == expected.tolist()
 
 
 def test_processors_with_wider_instructions_are_left_to_llvm() -> None:
@@ -67,7 +72,9 @@ def test_code_for_another_processor_is_plain(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_longest_codes_do_not_overflow() -> None:
     left = np.full((1, LONGEST_CODED), 127, np.int8)
-    assert compiled_code_product(left, 0, -left, 0) == -(127**2) * LONGEST_CODED
+    products = np.empty(TOGETHER, np.int32)
+    compiled_code_products(left, 0, -left, 0, np.zeros(TOGETHER, np.int64), 0, products)
+    assert products.tolist() == [-(127**2) * LONGEST_CODED] * TOGETHER
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2))
