@@ -1,5 +1,6 @@
 """The optimizer `fused_adam`: fairseq's Adam in one pass over memory, by torch's fused AdamW, on CPUs and GPUs."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,23 @@ class FusedAdamConfig(FairseqAdamConfig):
 
 @register_optimizer("fused_adam", dataclass=FusedAdamConfig)
 class FusedAdam(FairseqAdam):
-    """The same update but for where eps stands: torch adds it after the second moment's bias is corrected."""
+    """The same update: eps is set each time for where torch adds it, after the second moment's bias is corrected."""
 
     def __init__(self, cfg: FusedAdamConfig, params: Any) -> None:
         FairseqOptimizer.__init__(self, cfg)
         if cfg.fp16_adam_stats or cfg.tpu:
             raise ConfigError("--optimizer fused_adam has neither --fp16-adam-stats nor --tpu. Say --optimizer adam")
+        self._updates: int | None = None  # made so far; None: as the state says
         self._optimizer = torch.optim.AdamW(params, fused=True, **self.optimizer_config)
+
+    def load_state_dict(self, state_dict: dict[str, Any], optimizer_overrides: dict[str, Any] | None = None) -> None:
+        super().load_state_dict(state_dict, optimizer_overrides)
+        self._updates = None
+
+    def step(self, closure: Any = None, scale: float = 1.0, groups: Any = None) -> None:
+        if self._updates is None:
+            self._updates = max((int(state["step"]) for state in self._optimizer.state.values()), default=0)
+        self._updates += 1
+        for group in self._optimizer.param_groups:
+            group["eps"] = self.cfg.adam_eps / math.sqrt(1 - group["betas"][1] ** self._updates)
+        super().step(closure, scale, groups)
