@@ -19,6 +19,7 @@ _LIST = 12  # bytes for each neighbour in the lists of the whole search
 _SENTENCE, _CANDIDATE = 300, 80  # bytes while pairs are selected, for each sentence and for each of its neighbours
 _LEAST_ROWS = 2048  # of both sides together: smaller tiles cost more time than they save memory
 _MOST_ROWS = 2 * 65_536  # a tile of this size takes a minute or so, which is as much as should be lost by a kill
+_SHARED_ROWS = 2 * 16_384  # of several workers: a few seconds, and hardly more work in all than larger ones
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -72,9 +73,11 @@ def most_rows(work: Work, limit: str | None, held: int = 0) -> int:
 
 
 def plan_tiles(work: Work, limit: str | None, held: int = 0) -> TileGrid:
-    """Tiles as large as the limit allows, and several for each of several workers."""
-    number = 1 if work.workers == 1 else 4 * work.workers  # else one is left to work while others wait
-    return TileGrid.of_size(work.sources, work.targets, most_rows(work, limit, held), number)
+    """Tiles as large as the limit allows; for several workers many, so that none waits long for the last of others."""
+    most = most_rows(work, limit, held)
+    if work.workers == 1:
+        return TileGrid.of_size(work.sources, work.targets, most)
+    return TileGrid.of_size(work.sources, work.targets, min(most, _SHARED_ROWS), 4 * work.workers)
 
 
 def _least_rows(work: Work) -> int:
@@ -87,10 +90,10 @@ def _least(work: Work, held: int) -> int:
 
 
 def _fixed(work: Work, held: int) -> int:
-    """All that does not grow with a tile; workers of their own have a parent, which waits for them."""
+    """All that does not grow with a tile; the process that is asked is one of the workers."""
     each = PROGRAM + work.threads * _THREAD + work.dim * _READING
     held += (work.sources + work.targets) * work.k * _LIST
-    return held + (each if work.workers == 1 else PROGRAM + work.workers * each)
+    return held + work.workers * each
 
 
 def _row(work: Work) -> int:

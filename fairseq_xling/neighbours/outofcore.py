@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fairseq_xling.errors import ConfigError, CorpusError, XlingError
+from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import sha256_json
 from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, SearchReport
 from fairseq_xling.neighbours.memory import Room, Work, held_now, most_rows, plan_tiles
@@ -24,7 +25,6 @@ from fairseq_xling.tilegrid import TileGrid
 from fairseq_xling.vectors import UnitRows
 
 Progress = Callable[[int], None]
-_LOOK_SECONDS = 0.2
 _TOLERANCE = 1.1  # a command that is given again holds a little more or less memory than it did
 
 
@@ -129,10 +129,8 @@ class TiledSearch:
             if there:
                 tiling.tell(f"{len(there)} of {len(plan.grid)} tiles are there already")
             if len(there) < len(plan.grid):
-                if self.room.workers > 1:
-                    _by_workers(state, self.work, progress)
-                else:
-                    search = plan.search(self._sides(), self.config.threads)
+                search = plan.search(self._sides(), self.work.threads)
+                with _helpers(state, self.work):
                     report = search_missing(state, search, state.missing(), progress)
             progress = None  # of what turns out to be damaged even now
             found = state.merged(replace(report, seconds=time.perf_counter() - started, tiles=len(plan.grid)))
@@ -187,46 +185,46 @@ def search_missing(
     return joined(reports)
 
 
-def _by_workers(state: TileState, work: Work, progress: Progress | None) -> None:
-    """The same by processes of their own, which the command `tiles run` is."""
+@contextlib.contextmanager
+def _helpers(state: TileState, work: Work) -> Iterator[None]:
+    """All workers but this process itself: the command `tiles run`, which searches what nobody else has claimed.
+
+    One that fails leaves its tile to the others, so that its fault is said and the search goes on.
+    """
     words = [sys.executable, "-m", "fairseq_xling", "tiles", "run", "--tiles", str(state.folder)]
     words += ["--threads", str(work.threads)]
     environment = os.environ | {"OMP_NUM_THREADS": str(work.threads)}
-    done = set(range(len(state.grid))) - set(state.missing())
-    workers = [
+    helpers = [
         subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                          stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        for _ in range(work.workers)
+        for _ in range(work.workers - 1)
     ]  # fmt: skip
     try:
-        running = list(workers)
-        while running:
-            time.sleep(_LOOK_SECONDS)
-            for number in set(range(len(state.grid))) - set(state.missing()) - done:
-                done.add(number)
-                _advance(progress, state.grid, number)
-            for worker in [worker for worker in running if worker.poll() is not None]:
-                running.remove(worker)
-                _check(worker, state)
+        yield
+        for helper in helpers:
+            _tell_of(helper, state.tell)
     finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-            if worker.stderr:
-                worker.stderr.close()
+        for helper in helpers:  # no tile is left, or nobody is left to merge them
+            helper.kill()
+            helper.wait()
+            if helper.stderr:
+                helper.stderr.close()
 
 
-def _check(worker: subprocess.Popen[str], state: TileState) -> None:
-    """Say what a worker said; an end that is no success is ours."""
-    lines = (worker.stderr.read() if worker.stderr else "").splitlines()
-    if worker.returncode == 0:
+def _tell_of(helper: subprocess.Popen[str], tell: Tell) -> None:
+    """What a helper that has ended has said; one that still runs has come too late to find a tile."""
+    code = helper.poll()
+    if code is None or not helper.stderr:
+        return
+    lines = helper.stderr.read().splitlines()
+    if code == 0:
         for line in lines:
-            state.tell(line)
+            tell(line)
         return
     said = lines[-1].removeprefix("fairseq-xling: error: ") if lines else ""
-    if worker.returncode < 0:
-        said = f"it was killed by signal {-worker.returncode}, as happens where memory runs out"
-    raise XlingError(f"a worker has failed: {said}. Its finished tiles stay: the same command with --resume goes on")
+    if code < 0:
+        said = f"it was killed by signal {-code}, as happens where memory runs out"
+    tell(f"a worker has failed, and the others have done its part: {said}")
 
 
 def _advance(progress: Progress | None, grid: TileGrid, number: int) -> None:

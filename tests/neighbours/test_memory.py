@@ -39,6 +39,7 @@ def test_workers_share_the_limit_and_have_several_tiles_each() -> None:
     two = replace(LARGE, workers=2)
     assert most_rows(two, "2G") < most_rows(LARGE, "2G") / 2
     assert len(plan_tiles(replace(two, sources=5000, targets=5000), None)) >= 8
+    assert max(plan_tiles(two, None).largest) <= 16_384  # so that none waits long for another's last tile
 
 
 @pytest.mark.parametrize("work", [LARGE, Work(50, 60, 8, 4), Work(10**7, 10**7, 256, 4), replace(LARGE, workers=3)])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 from references.killed_mining import mine_through_kills, write_sides
 from references.unit_vectors import Float32, two_sides
 
-from fairseq_xling.errors import ConfigError, CorpusError, XlingError
+from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import sha256_file
 from fairseq_xling.mining import MinedPairs, MiningConfig, mine_pairs
-from fairseq_xling.neighbours import memory
-from fairseq_xling.neighbours.kernel import SearchConfig
+from fairseq_xling.neighbours import memory, outofcore
+from fairseq_xling.neighbours.kernel import SearchConfig, SearchReport
 from fairseq_xling.neighbours.outofcore import TiledSearch, Tiling, search_missing
 from fairseq_xling.neighbours.tileplan import open_sides, read_plan
+from fairseq_xling.neighbours.tilestate import TileState
 from fairseq_xling.tilegrid import TileGrid
 from fairseq_xling.vectors import UnitRows, open_vectors
 
@@ -168,7 +170,7 @@ def test_what_cannot_be(files: Path) -> None:
         mine_pairs(rows, rows, MiningConfig(memory_limit="1T"))
 
 
-def test_workers_find_the_same_and_a_fault_of_theirs_is_said(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_find_the_same(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", cli_environment()["PYTHONPATH"])
     steps = list[int]()
     config = MiningConfig(threshold=0, workers=2, threads=2)
@@ -177,8 +179,54 @@ def test_workers_find_the_same_and_a_fault_of_theirs_is_said(files: Path, monkey
     assert sum(steps) == 90 * 91
     (files / "T" / "tile-00001").unlink()
     (files / "T" / "tile-00001").mkdir()  # nobody can write that tile
-    with pytest.raises(XlingError, match="a worker has failed: .*tile-00001.*the same command with --resume goes on"):
+    with pytest.raises(CorpusError, match="tile-00001 is a directory"):
         mine_pairs(*sides(files), config, None, None, tiling(files, resume=True))
+
+
+def test_another_worker_searches_tiles_too(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two workers, this one holds back until the other has saved a tile."""
+    monkeypatch.setenv("PYTHONPATH", cli_environment()["PYTHONPATH"])
+    own, search = list[int](), outofcore.search_missing
+
+    def later(state: TileState, *given: Any) -> SearchReport:
+        deadline = time.monotonic() + 60
+        while len(state.missing()) == len(state.grid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        own.append(len(state.missing()))
+        return search(state, *given)
+
+    monkeypatch.setattr(outofcore, "search_missing", later)
+    found = mine_pairs(*sides(files), MiningConfig(threshold=0, workers=2, threads=2), None, None, tiling(files))
+    assert_same(found, mine_pairs(*sides(files), MiningConfig(threshold=0)))
+    assert own[0] < 9
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import sys; sys.exit('fairseq-xling: error: no room')", "done its part: no room"),
+        ("import os; os.kill(os.getpid(), 9)", "done its part: it was killed by signal 9"),
+    ],
+)
+def test_the_fault_of_a_worker_is_said_and_its_part_done(
+    files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, said: str
+) -> None:
+    worker, notes = tmp_path / "worker", list[str]()
+    worker.write_text(f"#!{sys.executable}\n{program}\n")
+    worker.chmod(0o755)
+    popen, started = subprocess.Popen, list[Any]()
+
+    def begun(words: list[str], **given: Any) -> Any:
+        started.append(popen([str(worker)], **given))
+        started[-1].wait()
+        return started[-1]
+
+    monkeypatch.setattr(outofcore.subprocess, "Popen", begun)
+    config = MiningConfig(threshold=0, workers=2, threads=2)
+    found = mine_pairs(*sides(files), config, None, None, replace(tiling(files), tell=notes.append))
+    assert_same(found, mine_pairs(*sides(files), MiningConfig(threshold=0)))
+    assert len(started) == 1
+    assert said in notes[-1]
 
 
 def test_one_waits_for_what_another_has_claimed(small_tiles: None, files: Path) -> None:
