@@ -66,7 +66,7 @@ format: $(READY)  ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## ours / peer / ratio: mining, surface, retrieval, encode, train (20 minutes; fails below a floor)
+bench: $(READY)  ## ours / peer / ratio: mining, surface, retrieval, encode, train (12 minutes; fails below a floor)
 	$(BIN)/python benchmarks/bench.py
 
 upstream-tests: $(READY)  ## fairseq's own tests under the host layer: make upstream-tests FAIRSEQ=path/to/v0.12.2

@@ -1,6 +1,6 @@
 """Every benchmark with a peer or a floor, each in a process of its own, and one table of their figures at the end.
 
-    python benchmarks/bench.py                     # all; about twenty minutes on two cores
+    python benchmarks/bench.py                     # all; about twelve minutes on two cores
     python benchmarks/bench.py mining encode       # some
 
 Each benchmark prints its own tables as it goes; each can be run by itself and has options of its own. Every ratio comes
