@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -27,19 +28,15 @@ class TileGrid:
         return cls(sources, targets, rows, columns)
 
     @classmethod
-    def of_size(cls, sources: int, targets: int, most: int, least_number: int = 1) -> TileGrid:
-        """Tiles with at most `most` rows of both sides together, and so many tiles or more if there are rows enough."""
+    def of_size(cls, sources: int, targets: int, most: int) -> TileGrid:
+        """As few tiles as there can be with at most `most` rows of both sides together."""
         half = max(1, most // 2)
         if sources <= half or targets <= half:  # the shorter side whole, the longer one in what is left
             short = min(sources, targets)
             high, wide = (short, most - short) if sources <= targets else (most - short, short)
         else:
             high, wide = half, half
-        grid = cls(sources, targets, -(-sources // max(1, high)), -(-targets // max(1, wide)))
-        while len(grid) < least_number and (grid.rows, grid.columns) != (sources, targets):
-            higher = sources / grid.rows >= targets / grid.columns
-            grid = cls(sources, targets, min(sources, grid.rows + higher), min(targets, grid.columns + (not higher)))
-        return grid
+        return cls(sources, targets, -(-sources // max(1, high)), -(-targets // max(1, wide)))
 
     def __len__(self) -> int:
         return self.rows * self.columns
@@ -48,6 +45,21 @@ class TileGrid:
         """The sources and the targets of a tile."""
         row, column = divmod(number, self.columns)
         return _part(self.sources, self.rows, row), _part(self.targets, self.columns, column)
+
+    def by_row(self, numbers: Iterable[int]) -> list[tuple[int, list[int]]]:
+        """(row, its tiles among `numbers`) in turn; each row begins at a column far from where those before began.
+
+        So several processes, each in a row of its own, are seldom in one column: what one finds helps the others.
+        """
+        rows = dict[int, list[int]]()
+        for number in numbers:
+            rows.setdefault(number // self.columns, []).append(number)
+        return [(row, self._from(_spread(row), tiles)) for row, tiles in sorted(rows.items())]
+
+    def _from(self, share: float, tiles: Iterable[int]) -> list[int]:
+        """In order from that share of the columns on, then those before."""
+        first = int(share * self.columns)
+        return sorted(tiles, key=lambda number: (number % self.columns - first) % self.columns)
 
     def beside(self, number: int) -> list[int]:
         """The other tiles with the same sources or the same targets."""
@@ -59,6 +71,11 @@ class TileGrid:
     def largest(self) -> tuple[int, int]:
         """Sources and targets of the largest tile."""
         return math.ceil(self.sources / self.rows), math.ceil(self.targets / self.columns)
+
+
+def _spread(index: int) -> float:
+    """0, 1/2, 1/4, 3/4, 1/8, ...: the bits of `index` behind the point, the lowest first (van der Corput)."""
+    return int(f"{index:b}"[::-1], 2) / (1 << index.bit_length())
 
 
 def _part(count: int, parts: int, index: int) -> range:

@@ -26,12 +26,11 @@ def test_of_a_number(sources: int, targets: int, number: int) -> None:
     assert (covered(grid) == 1).all()
 
 
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 150), st.integers(1, 30))
-def test_of_a_size(sources: int, targets: int, most: int, number: int) -> None:
-    grid = TileGrid.of_size(sources, targets, most, number)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 150))
+def test_of_a_size(sources: int, targets: int, most: int) -> None:
+    grid = TileGrid.of_size(sources, targets, most)
     assert (covered(grid) == 1).all()
     assert sum(grid.largest) <= max(2, most)
-    assert len(grid) >= min(number, sources * targets)
     sizes = [tuple(map(len, grid.tile(number))) for number in range(len(grid))]
     assert grid.largest == tuple(np.max(sizes, axis=0))
 
@@ -61,3 +60,20 @@ def test_tiles_beside_each_other_share_a_side() -> None:
             if other != number and (grid.tile(other)[0] == own[0] or grid.tile(other)[1] == own[1])
         ]
         assert grid.beside(number) == sharing
+
+
+def test_by_row_each_begins_far_from_the_others() -> None:
+    grid = TileGrid(80, 80, 4, 8)
+    rows = grid.by_row(range(len(grid)))
+    assert [row for row, _ in rows] == [0, 1, 2, 3]
+    assert [[number % 8 for number in tiles] for _, tiles in rows] == [
+        [0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7, 0, 1, 2, 3], [2, 3, 4, 5, 6, 7, 0, 1], [6, 7, 0, 1, 2, 3, 4, 5]
+    ]  # fmt: skip
+    assert grid.by_row([30, 9, 13, 15]) == [(1, [13, 15, 9]), (3, [30])]
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.data())
+def test_by_row_leaves_none_out(rows: int, columns: int, data: st.DataObject) -> None:
+    grid = TileGrid(80, 80, rows, columns)
+    some = data.draw(st.lists(st.integers(0, len(grid) - 1), unique=True))
+    assert sorted(number for _, tiles in grid.by_row(some) for number in tiles) == sorted(some)

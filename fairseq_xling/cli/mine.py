@@ -40,6 +40,7 @@ from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.signatures import joined
 
 if TYPE_CHECKING:
+    from fairseq_xling.neighbours.helpers import Helpers
     from fairseq_xling.neighbours.outofcore import Tiling
 
 
@@ -64,21 +65,30 @@ def run(args: argparse.Namespace) -> int:
 
 def mine(args: argparse.Namespace, tiles: tuple[Path, ...]) -> int:
     """Search, unless these folders of `tiles` hold all that a search finds, then select and write."""
+    from fairseq_xling.neighbours.helpers import Helpers
+
+    started = time.perf_counter()
+    config = config_from(args, MiningConfig)
+    writable(args.output)
+    with Helpers(0 if tiles else config.workers - 1) as helpers:
+        return _mined(args, tiles, config, helpers, started)
+
+
+def _mined(
+    args: argparse.Namespace, tiles: tuple[Path, ...], config: MiningConfig, helpers: Helpers, started: float
+) -> int:
     from fairseq_xling.mining.mine import mine_pairs
     from fairseq_xling.mining.pairs import refuse_tabs
     from fairseq_xling.mining.quality import Quality
     from fairseq_xling.mining.summary import histogram, summary_lines
 
-    started = time.perf_counter()
-    config = config_from(args, MiningConfig)
-    writable(args.output)
     sides = read_sides(args)
     written = None if args.ids else sides.written
     if written:
         refuse_tabs(args.source_text, written[0])
         refuse_tabs(args.target_text, written[1])
     check_lines(sides, args)
-    tiling = _tiling(args, config, sides, tiles)
+    tiling = _tiling(args, config, sides, tiles, helpers)
     with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
         pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update, tiling)
     if sides.encoder:
@@ -101,7 +111,9 @@ def mine(args: argparse.Namespace, tiles: tuple[Path, ...]) -> int:
     return 0
 
 
-def _tiling(args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles: tuple[Path, ...]) -> Tiling | None:
+def _tiling(
+    args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles: tuple[Path, ...], helpers: Helpers
+) -> Tiling | None:
     """Where finished parts are kept; None for a search in one piece, which keeps none."""
     if not (tiles or args.resume or config.memory_limit or config.workers > 1):
         return None
@@ -109,7 +121,7 @@ def _tiling(args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles:
 
     folder = tiles_beside(args.output)
     hashes = sides.inputs[args.source], sides.inputs[args.target]
-    return Tiling(folder, hashes, bool(args.resume), tiles, note)
+    return Tiling(folder, hashes, bool(args.resume), tiles, note, helpers)
 
 
 def check_lines(sides: Sides, args: argparse.Namespace) -> None:

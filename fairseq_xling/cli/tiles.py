@@ -25,7 +25,7 @@ from fairseq_xling.cli.main import HelpFormatter
 from fairseq_xling.cli.options import add_config
 from fairseq_xling.cli.output import emit, emit_json, note, progress
 from fairseq_xling.configs import read_config
-from fairseq_xling.errors import ConfigError, CorpusError
+from fairseq_xling.errors import ConfigError
 from fairseq_xling.mining.config import MiningConfig
 
 _PLANNED = ("mining_k", "unify", "compat", "precision", "memory_limit")
@@ -93,13 +93,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     """Search tiles that are not finished yet; a tile that another process has claimed is waited for."""
     from fairseq_xling.neighbours.outofcore import search_missing
-    from fairseq_xling.neighbours.tileplan import open_sides, read_plan
+    from fairseq_xling.neighbours.tileplan import existing_plan, open_sides
 
     config = read_config(MiningConfig, {"threads": args.threads}, "options")
     folder = Path(args.tiles)
-    plan = read_plan(folder)
-    if plan is None:
-        raise CorpusError(f"{folder} holds no plan of tiles. Run `tiles plan` first")
+    plan = existing_plan(folder)
     beyond = [number for number in args.numbers if not 0 <= number < len(plan.grid)]
     if beyond:
         raise ConfigError(f"there is no tile {beyond[0]}: they are numbered from 0 to {len(plan.grid) - 1}")

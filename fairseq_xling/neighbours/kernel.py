@@ -22,7 +22,7 @@ from fairseq_xling.neighbours.directions import Basis, basis, paying_basis
 from fairseq_xling.neighbours.lists import Float32, Int64, TopLists
 from fairseq_xling.neighbours.sweep import Problem
 from fairseq_xling.neighbours.tensors import as_tensor
-from fairseq_xling.neighbours.threads import one_thread
+from fairseq_xling.neighbours.threads import torch_threads
 from fairseq_xling.neighbours.workers import Grid, Progress, sweep_all
 
 _TUNED_FROM = 1e10  # multiply-adds; a shorter search is over before the fastest way is known
@@ -146,7 +146,7 @@ class Approach:
         """For a search of `shape` = (n, m) rows, of which `left` and `right` [., d] are all or a fair sample."""
         threads, compiled = config.threads or torch.get_num_threads(), _compiled_backend(config.backend)
         if config.recall is not None:
-            with one_thread():
+            with torch_threads(1):
                 likely = _likely(as_tensor(left), as_tensor(right), config, compiled)
             return cls(config, "fp32", threads, compiled, False, likely)
         tuned = float(shape[0]) * shape[1] * left.shape[1] >= _TUNED_FROM
@@ -162,7 +162,7 @@ class Approach:
             return Prepared(vectors, None)
         turn = gemm.choose("fp32", as_tensor(vectors), as_tensor(vectors), self.tuned)
         basis = self.basis if of_source else self.basis.turned
-        with one_thread():  # what it shares out by itself it shares out in pieces of one size
+        with torch_threads(1):  # what it shares out by itself it shares out in pieces of one size
             return Prepared(vectors, leading_side(vectors, basis, turn, self.threads))
 
     def sweep(

@@ -52,3 +52,14 @@ class TopLists:
         starts = np.searchsorted(rows, touched)
         places = starts[:, None] + np.arange(self.k)
         self.ids[touched], self.cosines[touched] = ids[places], cosines[places]
+
+    def merge(self, others: TopLists, first: int = 0) -> None:
+        """Take the lists of rows first, first + 1, ...; no pair may be in both."""
+        own = slice(first, first + len(others.ids))
+        better = np.flatnonzero(others.cosines[:, 0] >= self.cosines[own, -1])
+        rows = better + first
+        ids = np.concatenate([self.ids[rows], others.ids[better]], axis=1)
+        cosines = np.concatenate([self.cosines[rows], others.cosines[better]], axis=1)
+        best = np.lexsort((ids, -cosines), axis=1)[:, : self.k]
+        self.ids[rows] = np.take_along_axis(ids, best, 1)
+        self.cosines[rows] = np.take_along_axis(cosines, best, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fairseq_xling.errors import ConfigError
@@ -19,7 +19,8 @@ _LIST = 12  # bytes for each neighbour in the lists of the whole search
 _SENTENCE, _CANDIDATE = 300, 80  # bytes while pairs are selected, for each sentence and for each of its neighbours
 _LEAST_ROWS = 2048  # of both sides together: smaller tiles cost more time than they save memory
 _MOST_ROWS = 2 * 65_536  # a tile of this size takes a minute or so, which is as much as should be lost by a kill
-_SHARED_ROWS = 2 * 16_384  # of several workers: a few seconds, and hardly more work in all than larger ones
+_SHARED_ROWS = 2 * 32_768  # of several workers: some seconds, and no more work in all than a tile for each
+_SHARED_COLUMNS = 4
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -73,11 +74,16 @@ def most_rows(work: Work, limit: str | None, held: int = 0) -> int:
 
 
 def plan_tiles(work: Work, limit: str | None, held: int = 0) -> TileGrid:
-    """Tiles as large as the limit allows; for several workers many, so that none waits long for the last of others."""
+    """Tiles as large as the limit allows; for several workers as many rows for each, of several tiles each.
+
+    So no worker waits long for the last tile of another.
+    """
     most = most_rows(work, limit, held)
     if work.workers == 1:
         return TileGrid.of_size(work.sources, work.targets, most)
-    return TileGrid.of_size(work.sources, work.targets, min(most, _SHARED_ROWS), 4 * work.workers)
+    grid = TileGrid.of_size(work.sources, work.targets, min(most, _SHARED_ROWS))
+    rows, columns = work.workers * -(-grid.rows // work.workers), max(grid.columns, _SHARED_COLUMNS)
+    return replace(grid, rows=min(work.sources, rows), columns=min(work.targets, columns))
 
 
 def _least_rows(work: Work) -> int:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import sha256_json
+from fairseq_xling.neighbours.helpers import Helpers
 from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, SearchReport
 from fairseq_xling.neighbours.memory import Room, Work, held_now, most_rows, plan_tiles
-from fairseq_xling.neighbours.threads import default_threads
-from fairseq_xling.neighbours.tileplan import Sides, TilePlan, describe_sides, read_plan, refuse_others, write_plan
+from fairseq_xling.neighbours.threads import default_threads, torch_threads
+from fairseq_xling.neighbours.tileplan import (
+    Sides,
+    TilePlan,
+    describe_sides,
+    existing_plan,
+    open_sides,
+    read_plan,
+    refuse_others,
+    write_plan,
+)  # fmt: skip
 from fairseq_xling.neighbours.tiles import Rows, TileSearch, joined, search_tiles
 from fairseq_xling.neighbours.tilestate import Tell, TileState, alone_in, grid_of
-from fairseq_xling.processes import die_with_parent
 from fairseq_xling.tilegrid import TileGrid
 from fairseq_xling.vectors import UnitRows
 
@@ -39,6 +44,8 @@ class Tiling:
     finished: tuple[Path, ...] = ()
     """Folders that hold all tiles already: nothing is searched."""
     tell: Tell = lambda said: None
+    helpers: Helpers | None = None
+    """The other workers, if they are begun already."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +136,12 @@ class TiledSearch:
             if there:
                 tiling.tell(f"{len(there)} of {len(plan.grid)} tiles are there already")
             if len(there) < len(plan.grid):
-                search = plan.search(self._sides(), self.work.threads)
-                with _helpers(state, self.work):
+                threads = self.work.threads
+                search = plan.search(self._sides(), threads)
+                with tiling.helpers or Helpers(self.room.workers - 1) as helpers, torch_threads(threads):
+                    helpers.search(tiling.folder, threads)
                     report = search_missing(state, search, state.missing(), progress)
+                    helpers.tell_of_all(tiling.tell)
             progress = None  # of what turns out to be damaged even now
             found = state.merged(replace(report, seconds=time.perf_counter() - started, tiles=len(plan.grid)))
             if found is not None:
@@ -163,16 +173,30 @@ def work_of(shapes: tuple[tuple[int, int], tuple[int, int]], config: SearchConfi
     return Work(sources, targets, dim, config.k, max(1, threads // room.workers), room.workers)
 
 
+def search_planned(folder: Path, threads: int, tell: Tell) -> None:
+    """Search what is left of the tiles planned in a folder, beside others that do so."""
+    plan = existing_plan(folder)
+    state = plan.state(folder, tell)
+    with torch_threads(threads):
+        search_missing(state, plan.search(open_sides(folder, plan), threads), state.missing())
+
+
 def search_missing(
     state: TileState, search: TileSearch, numbers: Sequence[int], progress: Progress | None = None
 ) -> SearchReport:
-    """Search these tiles, as far as nobody else does; returns when all of them are finished."""
-    reports, left = [], list(numbers)
-    for wait in (False, True):  # first what is free, then what others have claimed and perhaps not finished
-        skipped = []
-        for number in left:
+    """Search these tiles, as far as nobody else does; returns when all of them are finished.
+
+    Each process takes a row of tiles that nobody else works in, whose sources it need prepare only once; then what is
+    free of the rows of others, from their ends; then it waits for what others have claimed and perhaps not finished.
+    """
+    reports = []
+
+    def search_all(numbers: Sequence[int], wait: bool = False) -> list[int]:
+        """Search what can be claimed; returns the rest."""
+        claimed_by_others = []
+        for number in numbers:
             if not state.claim(number, wait):
-                skipped.append(number)
+                claimed_by_others.append(number)
                 continue
             if state.place(number) is None:
                 tile = search.tile(number, state.known(number), progress)
@@ -181,50 +205,17 @@ def search_missing(
             else:
                 _advance(progress, state.grid, number)
             state.release(number)
-        left = skipped
+        return claimed_by_others
+
+    left = list[int]()
+    for row, tiles in state.grid.by_row(numbers):
+        if state.claim_row(row):
+            left += search_all(tiles)
+            state.release_row(row)
+        else:
+            left += tiles
+    search_all(search_all(left[::-1]), wait=True)
     return joined(reports)
-
-
-@contextlib.contextmanager
-def _helpers(state: TileState, work: Work) -> Iterator[None]:
-    """All workers but this process itself: the command `tiles run`, which searches what nobody else has claimed.
-
-    One that fails leaves its tile to the others, so that its fault is said and the search goes on.
-    """
-    words = [sys.executable, "-m", "fairseq_xling", "tiles", "run", "--tiles", str(state.folder)]
-    words += ["--threads", str(work.threads)]
-    environment = os.environ | {"OMP_NUM_THREADS": str(work.threads)}
-    helpers = [
-        subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                         stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        for _ in range(work.workers - 1)
-    ]  # fmt: skip
-    try:
-        yield
-        for helper in helpers:
-            _tell_of(helper, state.tell)
-    finally:
-        for helper in helpers:  # no tile is left, or nobody is left to merge them
-            helper.kill()
-            helper.wait()
-            if helper.stderr:
-                helper.stderr.close()
-
-
-def _tell_of(helper: subprocess.Popen[str], tell: Tell) -> None:
-    """What a helper that has ended has said; one that still runs has come too late to find a tile."""
-    code = helper.poll()
-    if code is None or not helper.stderr:
-        return
-    lines = helper.stderr.read().splitlines()
-    if code == 0:
-        for line in lines:
-            tell(line)
-        return
-    said = lines[-1].removeprefix("fairseq-xling: error: ") if lines else ""
-    if code < 0:
-        said = f"it was killed by signal {-code}, as happens where memory runs out"
-    tell(f"a worker has failed, and the others have done its part: {said}")
 
 
 def _advance(progress: Progress | None, grid: TileGrid, number: int) -> None:

@@ -35,10 +35,10 @@ def default_threads() -> int:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch computes with one thread in here: what it gives does not depend on how many there are."""
+def torch_threads(number: int) -> Iterator[None]:
+    """PyTorch computes with so many threads in here. With one, no result depends on how many there are."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:

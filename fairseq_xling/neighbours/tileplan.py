@@ -77,6 +77,14 @@ def read_plan(folder: Path) -> TilePlan | None:
         return None
 
 
+def existing_plan(folder: Path) -> TilePlan:
+    """The plan in a folder where there must be one."""
+    plan = read_plan(folder)
+    if plan is None:
+        raise CorpusError(f"{folder} holds no plan of tiles. Run `tiles plan` first")
+    return plan
+
+
 def refuse_others(folder: Path) -> None:
     """A folder that holds anything but tiles is somebody's, not ours to fill and to remove."""
     strange = sorted(path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name))

@@ -105,16 +105,10 @@ def search_tiles(
         rows, columns = grid.tile(number)
         known = _part(forward, rows), _part(backward, columns)
         tile = search.tile(number, known, progress)
-        take(forward, tile.rows, rows.start)
-        take(backward, tile.columns, columns.start)
+        forward.merge(tile.rows, rows.start)
+        backward.merge(tile.columns, columns.start)
         reports.append(tile.report)
     return Neighbours(forward.ids, forward.cosines, backward.ids, backward.cosines, joined(reports))
-
-
-def take(whole: TopLists, part: TopLists, first: int = 0) -> None:
-    """Take the lists of rows first, first + 1, … into those of all rows."""
-    there = part.ids != NO_ID
-    whole.offer(np.nonzero(there)[0] + first, part.ids[there], part.cosines[there])
 
 
 def joined(reports: Sequence[SearchReport]) -> SearchReport:

@@ -21,7 +21,7 @@ from fairseq_xling.errors import CorpusError
 from fairseq_xling.files import atomic_write
 from fairseq_xling.neighbours.kernel import Neighbours, SearchReport
 from fairseq_xling.neighbours.lists import TopLists
-from fairseq_xling.neighbours.tiles import Tile, take
+from fairseq_xling.neighbours.tiles import Tile
 from fairseq_xling.tilegrid import TileGrid
 
 _FORMAT = 1
@@ -119,7 +119,10 @@ class TileState:
             tile = self.read(other)
             if tile is not None:
                 in_row = other // self.grid.columns == number // self.grid.columns
-                take(lists[0] if in_row else lists[1], tile.rows if in_row else tile.columns)
+                if in_row:
+                    lists[0].merge(tile.rows)
+                else:
+                    lists[1].merge(tile.columns)
         return lists
 
     def merged(self, report: SearchReport) -> Neighbours | None:
@@ -130,8 +133,8 @@ class TileState:
             if tile is None:
                 return None
             rows, columns = self.grid.tile(number)
-            take(lists[0], tile.rows, rows.start)
-            take(lists[1], tile.columns, columns.start)
+            lists[0].merge(tile.rows, rows.start)
+            lists[1].merge(tile.columns, columns.start)
         return Neighbours(lists[0].ids, lists[0].cosines, lists[1].ids, lists[1].cosines, report)
 
     # ---- claims
@@ -145,6 +148,13 @@ class TileState:
     def release(self, number: int) -> None:
         if self._claims is not None:
             fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, number)
+
+    def claim_row(self, row: int) -> bool:
+        """Say that this process works in a row of tiles, until `release_row`; the tiles themselves stay free."""
+        return self.claim(len(self.grid) + row)
+
+    def release_row(self, row: int) -> None:
+        self.release(len(self.grid) + row)
 
 
 @contextlib.contextmanager

@@ -28,3 +28,24 @@ def test_any_grouping_gives_the_sorted_best(offers: list[tuple[int, int]], k: in
         found = [(-float(c), int(i)) for c, i in zip(lists.cosines[row], lists.ids[row], strict=True) if i != NO_ID]
         assert found == best
         assert lists.thresholds(row, row + 1)[0] == (-best[-1][0] if len(best) == k else -np.inf)
+
+
+@given(OFFERS, st.integers(1, 4), st.integers(0, 9), st.integers(0, 3), st.integers(1, 5))
+def test_merging_gives_what_offering_all_gives(
+    offers: list[tuple[int, int]], k: int, middle: int, first: int, count: int
+) -> None:
+    """Of lists without a common pair, of all rows or of some."""
+    count = min(count, 5 - first)
+
+    def lists(rows: int, shift: int, some: list[tuple[int, int]]) -> TopLists:
+        found = TopLists.empty(rows, k)
+        own, ids = (np.array([pair[at] for pair in some], np.int64) for at in (0, 1))
+        found.offer(own - shift, ids, np.array([cosine(*pair) for pair in some], np.float32))
+        return found
+
+    left = [pair for pair in offers if pair[1] < middle]
+    right = [pair for pair in offers if pair[1] >= middle and first <= pair[0] < first + count]
+    merged, expected = lists(5, 0, left), lists(5, 0, left + right)
+    merged.merge(lists(count, first, right), first)
+    assert merged.ids.tolist() == expected.ids.tolist()
+    assert merged.cosines.tolist() == expected.cosines.tolist()

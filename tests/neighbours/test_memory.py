@@ -38,8 +38,13 @@ def test_without_a_limit_a_tile_is_still_no_longer_than_should_be_lost() -> None
 def test_workers_share_the_limit_and_have_several_tiles_each() -> None:
     two = replace(LARGE, workers=2)
     assert most_rows(two, "2G") < most_rows(LARGE, "2G") / 2
-    assert len(plan_tiles(replace(two, sources=5000, targets=5000), None)) >= 8
-    assert max(plan_tiles(two, None).largest) <= 16_384  # so that none waits long for another's last tile
+    for sources in (5000, LARGE.sources, 100_000):
+        for workers in (2, 3):
+            grid = plan_tiles(replace(LARGE, sources=sources, targets=sources, workers=workers), None)
+            assert grid.rows % workers == 0  # as many for each
+            assert grid.columns >= 4  # so that none waits long for another's last tile
+            assert max(grid.largest) <= 32_768
+    assert len(plan_tiles(replace(two, sources=1, targets=2), None)) == 2
 
 
 @pytest.mark.parametrize("work", [LARGE, Work(50, 60, 8, 4), Work(10**7, 10**7, 256, 4), replace(LARGE, workers=3)])

@@ -13,7 +13,7 @@ from references.unit_vectors import Float32, two_sides, unit
 from fairseq_xling.errors import CorpusError
 from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, search
 from fairseq_xling.neighbours.lists import NO_ID
-from fairseq_xling.neighbours.tiles import TileSearch, joined, search_tiles, take
+from fairseq_xling.neighbours.tiles import TileSearch, joined, search_tiles
 from fairseq_xling.tilegrid import TileGrid
 from fairseq_xling.vectors import UnitRows, Vectors
 
@@ -62,14 +62,14 @@ def test_any_order_with_any_of_the_others_known(sides, config, rows, columns, dr
             if other in tiles and draw.random() < 0.7:
                 for lists, found, same in ((known[0], tiles[other].rows, 0), (known[1], tiles[other].columns, 1)):
                     if other // columns == number // columns if same == 0 else other % columns == number % columns:
-                        take(lists, found)
+                        lists.merge(found)
         tiles[number] = one.tile(number, known)
     whole = one.empty(range(len(source)), range(len(target)))
     for number in draw.sample(range(len(grid)), len(grid)):
         for lists, found, part in zip(
             whole, (tiles[number].rows, tiles[number].columns), grid.tile(number), strict=True
         ):
-            take(lists, found, part.start)
+            lists.merge(found, part.start)
     found = Neighbours(whole[0].ids, whole[0].cosines, whole[1].ids, whole[1].cosines, joined([]))
     assert_same(found, search(source, target, SearchConfig(config.k)))
 
