@@ -120,9 +120,17 @@ def _check_room(shapes: tuple[tuple[int, int], tuple[int, int]], config: MiningC
 
 
 def find_neighbours(
-    left: Side, right: Side, config: MiningConfig, progress: Progress | None = None, tiling: Tiling | None = None
+    left: Side,
+    right: Side,
+    config: MiningConfig,
+    progress: Progress | None = None,
+    tiling: Tiling | None = None,
+    forward_only: bool = False,
 ) -> Neighbours:
-    """Both sides' nearest neighbours under the cosine, dense or sparse; in tiles where a side is not in memory."""
+    """Nearest neighbours under the cosine, dense or sparse; in tiles where a side is not in memory.
+
+    Those of both sides, or at least the sources'.
+    """
     # Imported here: the searches import torch, which checking the input and --help do not need.
     if _is_sparse(left.unit):
         from fairseq_xling.neighbours.sparse import sparse_neighbours
@@ -130,7 +138,7 @@ def find_neighbours(
         return sparse_neighbours(left.unit, right.unit, config.mining_k, config.threads, progress)
     from fairseq_xling.neighbours.kernel import SearchConfig
 
-    settings = SearchConfig(k=config.mining_k, precision=config.precision, threads=config.threads)
+    settings = SearchConfig(config.mining_k, config.precision, threads=config.threads, forward_only=forward_only)
     if isinstance(right.unit, UnitRows):
         from fairseq_xling.neighbours.outofcore import TiledSearch
 
@@ -158,7 +166,7 @@ def _decided(config: MiningConfig, left: Side, right: Side) -> MiningConfig:
 def _decoys(side: Side, config: MiningConfig) -> Decoys:
     def find(some: Any, every: Any, k: int) -> tuple[Int64, npt.NDArray[np.float32]]:
         one = Side(some, side.ids, side.row_of), Side(every, side.ids, side.row_of)
-        found = find_neighbours(*one, replace(config, mining_k=k, workers=1, index=EXACT))
+        found = find_neighbours(*one, replace(config, mining_k=k, workers=1, index=EXACT), forward_only=True)
         return found.forward_ids, found.forward_cosines
 
     return find_decoys(side.unit, config.mining_k, config.margin, find)

@@ -19,6 +19,7 @@ STEP = 64  # widths are multiples of it, which products of blocks like
 # Costs on one core in nanoseconds, measured on an AVX-512 processor; only their ratios matter.
 PICKED = 10.0  # a pair that the first bound leaves
 CODED = 0.03  # one coordinate of it in codes
+_PREPARED = 10.0  # one coordinate of a row: centred, measured, coded
 THRESHOLDS_RISE = 1.3  # early blocks meet lower thresholds than the final ones
 
 
@@ -52,7 +53,9 @@ def basis(source: torch.Tensor, target: torch.Tensor, width: int) -> Basis:
     return Basis(*means, torch.linalg.qr(covariance @ (covariance @ start)).Q.contiguous())
 
 
-def paying_basis(source: torch.Tensor, target: torch.Tensor, k: int, seconds_per_product: float) -> Basis | None:
+def paying_basis(
+    source: torch.Tensor, target: torch.Tensor, k: int, seconds_per_product: float, forward_only: bool = False
+) -> Basis | None:
     """As many directions as promise the shortest search, or None where multiplying all coordinates is no slower.
 
     `seconds_per_product`: of one coordinate in a block product, on one core.
@@ -62,10 +65,13 @@ def paying_basis(source: torch.Tensor, target: torch.Tensor, k: int, seconds_per
     if largest < STEP:
         return None
     found = basis(source, target, largest)
-    left = _shares_left(source, target, found, k) + _shares_left(target, source, found.turned, k)
+    left = _shares_left(source, target, found, k)
+    if not forward_only:
+        left += _shares_left(target, source, found.turned, k)
     widths = torch.arange(0, largest + 1, STEP)
     multiplied = widths + dim * widths * (1 / len(source) + 1 / len(target))
     costs = 1e9 * seconds_per_product * multiplied + THRESHOLDS_RISE * left * (PICKED + CODED * dim)
+    costs += _PREPARED * dim * (1 / len(source) + 1 / len(target))
     best = int(costs[1:].argmin()) + 1
     if float(costs[best]) > 0.95 * 1e9 * seconds_per_product * dim:
         return None

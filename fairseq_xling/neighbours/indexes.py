@@ -102,6 +102,6 @@ def sampled_recall(
     generator, shares = np.random.default_rng(1), list[float]()
     for one, other, cosines in ((source, target, found.forward_cosines), (target, source, found.backward_cosines)):
         asked = np.sort(generator.choice(len(one), min(rows, len(one)), replace=False))
-        exact = search(one[asked], other, config).forward_cosines
+        exact = search(one[asked], other, replace(config, forward_only=True)).forward_cosines
         shares.append(float((cosines[asked] >= exact[:, -1:]).mean()))
     return shares[0], shares[1]

@@ -25,13 +25,13 @@ from fairseq_xling.neighbours.tensors import as_tensor
 from fairseq_xling.neighbours.threads import torch_threads
 from fairseq_xling.neighbours.workers import Grid, Progress, sweep_all
 
-_TUNED_FROM = 1e10  # multiply-adds; a shorter search is over before the fastest way is known
+_TUNED_FROM = 4e10  # multiply-adds; a shorter search is over before the fastest way is known
 _NORM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How to search. Only `k` and `recall` change the neighbours found; all else changes the time it takes.
+    """How to search. Only `k`, `forward_only` and `recall` change what is found; all else changes the time it takes.
 
     With `recall` the shape of the blocks decides too (but not the number of threads), and arithmetic is fp32.
     """
@@ -46,6 +46,8 @@ class SearchConfig:
     coordinates: int | None = option(
         None, "leading coordinates that are multiplied before the rest is bounded (default: as many as pay; numba only)"
     )
+
+    forward_only: bool = option(False, "find the targets of each source, and not the sources of each target")
 
     recall: float | None = option(
         None, "share of the neighbours to find, by bounds that are likely instead of proven (default: all, proven)"
@@ -87,7 +89,8 @@ class Neighbours:
     """The k nearest of every source and every target, each row sorted by (-cosine, id); all of them unless asked.
 
     forward_ids, forward_cosines [n, min(k, m)]: targets of each source; backward_ids, backward_cosines
-    [m, min(k, n)]: sources of each target. Ids are int64, cosines the float32 of `certify.pair_cosines`.
+    [m, min(k, n)]: sources of each target, [m, 0] where these were not asked for. Ids are int64, cosines the float32
+    of `certify.pair_cosines`.
     """
 
     forward_ids: Int64
@@ -116,6 +119,11 @@ def search(
             "Encode both with the same encoder."
         )
     return _search(left, right, config, progress)
+
+
+def is_long(shape: tuple[int, int], dim: int) -> bool:
+    """Whether a search of (n, m) rows takes longer than to find out what is fastest."""
+    return float(shape[0]) * shape[1] * dim >= _TUNED_FROM
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ class Approach:
             with torch_threads(1):
                 likely = _likely(as_tensor(left), as_tensor(right), config, compiled)
             return cls(config, "fp32", threads, compiled, False, likely)
-        tuned = float(shape[0]) * shape[1] * left.shape[1] >= _TUNED_FROM
+        tuned = is_long(shape, left.shape[1])
         precision = config.precision
         if precision == "auto":
             precision = "bf16" if tuned and gemm.bf16_pays() else "fp32"
@@ -198,11 +206,25 @@ def _search(left: Float32, right: Float32, config: SearchConfig, progress: Progr
     started = time.perf_counter()
     n, m = len(left), len(right)
     approach = Approach.choose(left, right, (n, m), config)
-    rows, columns = TopLists.empty(n, min(config.k, m)), TopLists.empty(m, min(config.k, n))
+    rows, columns = empty_lists((n, m), (n, m), config)
     sides = approach.prepared(left, True), approach.prepared(right, False)
     report = approach.sweep(*sides, rows, columns, progress)
     report = replace(report, seconds=time.perf_counter() - started)
-    return Neighbours(rows.ids, rows.cosines, columns.ids, columns.cosines, report)
+    return neighbours_of(rows, columns, config, report)
+
+
+def empty_lists(counts: tuple[int, int], whole: tuple[int, int], config: SearchConfig) -> tuple[TopLists, TopLists]:
+    """What a search begins with: lists of so many sources and targets, of `whole` = (n, m) in all."""
+    rows = TopLists.empty(counts[0], min(config.k, whole[1]))
+    if config.forward_only:
+        return rows, TopLists.closed(counts[1])
+    return rows, TopLists.empty(counts[1], min(config.k, whole[0]))
+
+
+def neighbours_of(rows: TopLists, columns: TopLists, config: SearchConfig, report: SearchReport) -> Neighbours:
+    """What it ends with."""
+    width = 0 if config.forward_only else columns.k
+    return Neighbours(rows.ids, rows.cosines, columns.ids[:, :width], columns.cosines[:, :width], report)
 
 
 def _basis(left: torch.Tensor, right: torch.Tensor, approach: Approach) -> Basis | None:
@@ -213,7 +235,8 @@ def _basis(left: torch.Tensor, right: torch.Tensor, approach: Approach) -> Basis
     if config.coordinates is not None:
         return basis(left, right, config.coordinates)
     if approach.tuned:
-        return paying_basis(left, right, config.k, gemm.seconds_per_coordinate(approach.precision))
+        seconds = gemm.seconds_per_coordinate(approach.precision)
+        return paying_basis(left, right, config.k, seconds, config.forward_only)
     return None
 
 

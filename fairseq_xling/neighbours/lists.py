@@ -28,6 +28,11 @@ class TopLists:
     def empty(cls, rows: int, k: int) -> TopLists:
         return cls(np.full((rows, k), -np.inf, np.float32), np.full((rows, k), NO_ID, np.int64))
 
+    @classmethod
+    def closed(cls, rows: int) -> TopLists:
+        """Lists that nothing can enter, of a side that is not asked."""
+        return cls(np.full((rows, 1), np.inf, np.float32), np.full((rows, 1), NO_ID, np.int64))
+
     @property
     def k(self) -> int:
         return int(self.ids.shape[1])

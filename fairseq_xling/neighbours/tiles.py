@@ -21,7 +21,10 @@ from fairseq_xling.neighbours.kernel import (
     SearchConfig,
     SearchReport,
     checked_rows,
-)  # fmt: skip
+    empty_lists,
+    is_long,
+    neighbours_of,
+)
 from fairseq_xling.neighbours.lists import NO_ID, Float32, Int64, TopLists
 from fairseq_xling.neighbours.workers import Progress
 from fairseq_xling.tilegrid import TileGrid
@@ -59,8 +62,7 @@ class TileSearch:
 
     def empty(self, rows: range, columns: range) -> tuple[TopLists, TopLists]:
         """Lists of these sources and these targets."""
-        k, grid = self.config.k, self.grid
-        return TopLists.empty(len(rows), min(k, grid.targets)), TopLists.empty(len(columns), min(k, grid.sources))
+        return empty_lists((len(rows), len(columns)), (self.grid.sources, self.grid.targets), self.config)
 
     def tile(self, number: int, known: tuple[TopLists, TopLists], progress: Progress | None = None) -> Tile:
         """Search one tile; `known` lists of its sources and its targets, without pairs of this tile, rule pairs out."""
@@ -77,7 +79,8 @@ class TileSearch:
 
     def _chosen(self) -> Approach:
         if self._approach is None:
-            grid, most = self.grid, min(_SAMPLE, *self.grid.largest)
+            grid = self.grid
+            most = min(_SAMPLE, *grid.largest) if is_long((grid.sources, grid.targets), self.source.shape[1]) else 1
             left, right = (
                 _picked(side, np.linspace(0, side.shape[0] - 1, min(most, side.shape[0])).astype(np.int64))
                 for side in (self.source, self.target)
@@ -108,7 +111,7 @@ def search_tiles(
         forward.merge(tile.rows, rows.start)
         backward.merge(tile.columns, columns.start)
         reports.append(tile.report)
-    return Neighbours(forward.ids, forward.cosines, backward.ids, backward.cosines, joined(reports))
+    return neighbours_of(forward, backward, config, joined(reports))
 
 
 def joined(reports: Sequence[SearchReport]) -> SearchReport:

@@ -28,7 +28,22 @@ def test_directions_are_orthonormal_and_catch_the_variance() -> None:
 
 
 def test_a_falling_spectrum_pays_and_a_flat_one_does_not() -> None:
-    falling = paying_basis(*sides(2.0), 4, 1e-11)
+    falling = paying_basis(*sides(2.0, 6000), 4, 2e-11)
     assert falling is not None
     assert falling.directions.shape[1] < 256
-    assert paying_basis(*sides(0.0), 4, 1e-11) is None
+    assert paying_basis(*sides(0.0, 6000), 4, 2e-11) is None
+
+
+def test_it_does_not_pay_for_few_rows() -> None:
+    """All rows of the other side are to be turned and coded, for few products each."""
+    left, right = sides(2.0, 6000)
+    assert paying_basis(left[:200], right, 4, 2e-11) is None
+
+
+def test_what_only_the_targets_need_does_not_count() -> None:
+    left, right = sides(2.0, 6000)
+    both = paying_basis(left, right, 4, 2e-11)
+    one = paying_basis(left, right, 4, 2e-11, forward_only=True)
+    assert both is not None
+    assert one is not None
+    assert one.directions.shape[1] <= both.directions.shape[1]

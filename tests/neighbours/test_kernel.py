@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,17 @@ def test_is_what_loops_over_all_pairs_find(sides: tuple[Float32, Float32], confi
         np.testing.assert_array_equal(cosines, expected_cosines)
         assert ids.dtype == np.int64
         assert cosines.dtype == np.float32
+
+
+@settings(max_examples=60, deadline=None)
+@given(two_sides(), CONFIGS)
+def test_targets_that_are_not_asked_for_change_nothing_for_the_sources(
+    sides: tuple[Float32, Float32], config: SearchConfig
+) -> None:
+    both, one = search(*sides, config), search(*sides, replace(config, forward_only=True))
+    np.testing.assert_array_equal(one.forward_ids, both.forward_ids)
+    assert one.forward_cosines.tobytes() == both.forward_cosines.tobytes()
+    assert one.backward_ids.shape == one.backward_cosines.shape == (len(sides[1]), 0)
 
 
 @settings(max_examples=6, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ CONFIGS = st.builds(
     block_rows=st.integers(1, 45),
     block_columns=st.integers(1, 45),
     coordinates=st.none() | st.integers(1, 60),
+    forward_only=st.booleans(),
 )
 
 
@@ -43,7 +45,8 @@ def test_tiles_one_after_the_other(
 ) -> None:
     source, target = sides
     grid = TileGrid(len(source), len(target), rows, columns)
-    assert_same(search_tiles(source, target, grid, config), search(source, target, SearchConfig(config.k)))
+    expected = search(source, target, SearchConfig(config.k, forward_only=config.forward_only))
+    assert_same(search_tiles(source, target, grid, config), expected)
 
 
 @settings(max_examples=100, deadline=None)
@@ -51,6 +54,7 @@ def test_tiles_one_after_the_other(
 def test_any_order_with_any_of_the_others_known(sides, config, rows, columns, draw) -> None:
     """Also with tiles that are searched twice, as after damage."""
     source, target = sides
+    config = replace(config, forward_only=False)
     grid = TileGrid(len(source), len(target), rows, columns)
     tiles, one = {}, TileSearch(source, target, grid, config)
     order = [*range(len(grid)), *draw.choices(range(len(grid)), k=3)]
@@ -77,14 +81,14 @@ def test_any_order_with_any_of_the_others_known(sides, config, rows, columns, dr
 def test_vectors_of_any_length_on_disk_in_the_way_that_long_searches_take(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     spectrum = np.arange(1, 193, dtype=np.float32) ** -0.7
-    for name, rows in (("x", 9000), ("y", 7000)):
+    for name, rows in (("x", 17_000), ("y", 14_000)):
         np.save(tmp_path / f"{name}.npy", generator.standard_normal((rows, 192), np.float32) * spectrum)
     sides = [UnitRows(Vectors(name, (np.load(tmp_path / f"{name}.npy", mmap_mode="r"),))) for name in ("x", "y")]
     steps = list[int]()
-    found = search_tiles(*sides, TileGrid(9000, 7000, 2, 3), SearchConfig(4), steps.append)
+    found = search_tiles(*sides, TileGrid(17_000, 14_000, 2, 3), SearchConfig(4), steps.append)
     assert_same(found, search(sides[0].read(), sides[1].read(), SearchConfig(4)))
     assert found.report.coordinates < 192  # leading ones only
-    assert sum(steps) == 9000 * 7000
+    assert sum(steps) == 17_000 * 14_000
 
 
 def test_what_is_known_rules_pairs_out() -> None:
