@@ -18,6 +18,7 @@ import torch
 from datasets import EXPONENT, INDEXED
 from indexes import run
 
+from fairseq_xling.neighbours.indexes import large_index
 from fairseq_xling.neighbours.kernel import SearchConfig, search
 
 SIZES = [10_000, 20_000, 40_000]
@@ -39,8 +40,7 @@ def main() -> int:
     for size in options.sizes:
         sides = INDEXED[options.data](size, options.dim, options.seed, EXPONENT)
         for method, spent in costs.items():
-            # Four times the root of the rows, as `--index auto` would; the default probes a sixteenth of them.
-            index = f"IVF{2 ** round(np.log2(4 * size**0.5))},SQ8" if method == "IVF,SQ8" else method
+            index = large_index(size) if method == "IVF,SQ8" else method  # what `--index auto` takes for more rows
             spent.append(run(index, *sides, options).processor)
             print(f"{size} {index}: {spent[-1]:.1f}", file=sys.stderr, flush=True)
     sizes = options.sizes

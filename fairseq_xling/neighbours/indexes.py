@@ -28,8 +28,9 @@ Progress = Callable[[int], None]
 EXACT, AUTO, LIKELY = "exact", "auto", "likely"
 AIMED = 0.95  # a floor: on every data set tried, 0.98 and more was found
 EXACT_UP_TO = 2_500_000_000  # pairs: 50 000 x 50 000, half a minute on two cores
-LIKELY_UP_TO = 10_000_000_000_000  # pairs: hours on two cores; beyond, looking at all pairs takes too long
+LIKELY_UP_TO = 100_000_000_000_000  # pairs: a hundred core-hours; beyond, codes of a few clusters are quicker
 _PROBED = 16  # of a factory's clusters, one in so many is searched unless nprobe says otherwise
+_AUTO_PROBES = 64  # of 16 384 clusters or more; a code costs as much as 134 of the pairs that `likely` looks at
 _SAMPLED_ROWS = 512  # of each side
 _FACTORY = re.compile(r"[A-Za-z][\w,().]*(:\w+=[\w.]+(,\w+=[\w.]+)*)?")
 
@@ -56,14 +57,19 @@ def decide(index: str, n: int, m: int) -> str:
             return EXACT
         if n * m <= LIKELY_UP_TO:
             return decide(LIKELY, n, m)
-        # Four times the root is what faiss's guidelines give; a power of two, so that a few more lines change nothing.
-        return decide(f"IVF{2 ** round(np.log2(4 * max(n, m) ** 0.5))},SQ8", n, m)
+        return large_index(max(n, m))
     if index == LIKELY:
         return f"{LIKELY}:{AIMED}"
     clusters = re.search(r"IVF(\d+)", index)
     if clusters and "nprobe=" not in index:
         return f"{index}{',' if ':' in index else ':'}nprobe={max(1, int(clusters[1]) // _PROBED)}"
     return index
+
+
+def large_index(rows: int) -> str:
+    """The factory for so many rows where looking at all pairs takes too long."""
+    # Four times the root is what faiss's guidelines give; a power of two, so that a few more lines change nothing.
+    return f"IVF{2 ** round(np.log2(4 * rows**0.5))},SQ8:nprobe={_AUTO_PROBES}"
 
 
 def search_by(
