@@ -89,8 +89,13 @@ def _mined(
         refuse_tabs(args.target_text, written[1])
     check_lines(sides, args)
     tiling = _tiling(args, config, sides, tiles, helpers)
-    with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
-        pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update, tiling)
+    try:
+        with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
+            pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update, tiling)
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and what a scheduler sends
+        if tiling and not tiles and (kept := len(list(tiling.folder.glob("tile-*")))):
+            note(f"{kept} finished tiles are in {tiling.folder}: the same command with --resume goes on with them")
+        raise
     if sides.encoder:
         pairs = replace(pairs, signature=joined(sides.encoder, pairs.signature))
     manifest_path = manifest_beside(args.output)

@@ -13,6 +13,8 @@ import pytest
 from fairseq_xling.cli.main import main
 from fairseq_xling.files import read_manifest, sha256_file
 from fairseq_xling.mining import MiningConfig, mine_pairs
+from fairseq_xling.neighbours import memory
+from fairseq_xling.neighbours.tilestate import TileState
 
 
 @pytest.fixture
@@ -100,6 +102,30 @@ def test_in_tiles_by_workers_and_on_again(sides, capsys):
     assert run("mine", "--source", folder / "x.txt", "--target", folder / "y.txt", "--encoder", "surface",
                "--output", folder / "s.tsv", "--resume") == 2  # fmt: skip
     assert "are for vectors, but character n-grams are held in memory" in capsys.readouterr().err
+
+
+def test_an_interrupt_names_the_tiles_that_are_finished(sides, capsys, monkeypatch):
+    folder, _, _ = sides
+    monkeypatch.setattr(memory, "_MOST_ROWS", 40)
+    words = ("mine", "--source", folder / "x.npy", "--target", folder / "y.npy", "--output", folder / "p.tsv")
+    save = TileState.save
+
+    def interrupted(state, number, tile):
+        save(state, number, tile)
+        if len(state.missing()) == len(state.grid) - 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TileState, "save", interrupted)
+        assert run(*words, "--resume") == 130
+    *_, kept, said = capsys.readouterr().err.splitlines()
+    assert kept.endswith(
+        f"2 finished tiles are in {folder / 'p.tiles'}: the same command with --resume goes on with them"
+    )
+    assert said == "fairseq-xling: error: interrupted; nothing half-written was left"
+    assert run(*words, "--resume") == 0
+    assert "2 of 9 tiles are there already" in capsys.readouterr().err
+    assert not (folder / "p.tiles").exists()
 
 
 FAULTS = [
