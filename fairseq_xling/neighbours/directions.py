@@ -19,7 +19,7 @@ STEP = 64  # widths are multiples of it, which products of blocks like
 # Costs on one core in nanoseconds, measured on an AVX-512 processor; only their ratios matter.
 PICKED = 10.0  # a pair that the first bound leaves
 CODED = 0.03  # one coordinate of it in codes
-_PREPARED = 10.0  # one coordinate of a row: centred, measured, coded
+_PREPARED = 10.0  # one coordinate of a row: centred, measured, coded (with AVX2)
 THRESHOLDS_RISE = 1.3  # early blocks meet lower thresholds than the final ones
 
 
