@@ -189,7 +189,7 @@ def search_missing(
     Each process takes a row of tiles that nobody else works in, whose sources it need prepare only once; then what is
     free of the rows of others, from their ends; then it waits for what others have claimed and perhaps not finished.
     """
-    reports = []
+    reports, uncounted = [], set(numbers)
 
     def search_all(numbers: Sequence[int], wait: bool = False) -> list[int]:
         """Search what can be claimed; returns the rest."""
@@ -202,9 +202,11 @@ def search_missing(
                 tile = search.tile(number, state.known(number), progress)
                 state.save(number, tile)
                 reports.append(tile.report)
-            else:
-                _advance(progress, state.grid, number)
+                uncounted.discard(number)
             state.release(number)
+            for other in uncounted & state.finished():
+                _advance(progress, state.grid, other)
+                uncounted.discard(other)
         return claimed_by_others
 
     left = list[int]()

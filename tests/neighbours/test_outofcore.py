@@ -18,6 +18,7 @@ from conftest import cli_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from references.killed_mining import mine_through_kills, write_sides
+from references.planned_tiles import six_tiles
 from references.unit_vectors import Float32, two_sides
 
 from fairseq_xling.errors import ConfigError, CorpusError
@@ -27,6 +28,7 @@ from fairseq_xling.neighbours import helpers, memory, outofcore
 from fairseq_xling.neighbours.kernel import SearchConfig, SearchReport
 from fairseq_xling.neighbours.outofcore import TiledSearch, Tiling, search_missing
 from fairseq_xling.neighbours.tileplan import open_sides, read_plan
+from fairseq_xling.neighbours.tiles import Tile
 from fairseq_xling.neighbours.tilestate import TileState
 from fairseq_xling.tilegrid import TileGrid
 from fairseq_xling.vectors import UnitRows, open_vectors
@@ -199,6 +201,26 @@ def test_another_worker_searches_tiles_too(files: Path, monkeypatch: pytest.Monk
     found = mine_pairs(*sides(files), MiningConfig(threshold=0, workers=2, threads=2), None, None, tiling(files))
     assert_same(found, mine_pairs(*sides(files), MiningConfig(threshold=0)))
     assert own[0] < 9
+
+
+def test_progress_counts_what_others_finish_meanwhile(tmp_path: Path) -> None:
+    plan = six_tiles(tmp_path)
+    state, search = plan.state(tmp_path / "T", print), plan.search(open_sides(tmp_path / "T", plan), 1)
+    other = search.tile(5, state.known(5))
+    counts = list[tuple[int, int]]()  # products that are done, and tiles that are there, when they are told
+
+    class Beside:
+        """A search of another process's, too: while this one searches its first tile, that one finishes tile 5."""
+
+        def tile(self, number: int, *given: Any) -> Tile:
+            if number == 0:
+                state.save(5, other)
+            return search.tile(number, *given)
+
+    search_missing(state, Beside(), range(6), lambda done: counts.append((done, len(state.missing()))))  # type: ignore
+    assert sum(done for done, _ in counts) == 60 * 60
+    # Before the third tile is there: the first and the second one of this process, and the other's, of 600 each.
+    assert sum(done for done, missing in counts if missing >= 4) == 3 * 600
 
 
 @pytest.mark.parametrize(
