@@ -53,6 +53,10 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
             raw.flush()
             os.fsync(raw.fileno())  # else a crash of the machine may leave the name without its content
         temporary.replace(path)
+    except OSError as fault:
+        if fault.filename is None and fault.errno is not None:  # of a write: a full disk, a broken one
+            fault.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

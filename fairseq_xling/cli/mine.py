@@ -25,8 +25,10 @@ on from there. The pairs are the same in all cases.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +42,11 @@ from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.signatures import joined
 
 if TYPE_CHECKING:
-    from fairseq_xling.neighbours.helpers import Helpers
+    from fairseq_xling.neighbours.fellows import Fellows
     from fairseq_xling.neighbours.outofcore import Tiling
+
+
+_SHARED_FROM = 1e10  # multiply-adds; a search of fewer is over before another process has loaded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,37 +70,39 @@ def run(args: argparse.Namespace) -> int:
 
 def mine(args: argparse.Namespace, tiles: tuple[Path, ...]) -> int:
     """Search, unless these folders of `tiles` hold all that a search finds, then select and write."""
-    from fairseq_xling.neighbours.helpers import Helpers
+    from fairseq_xling.mining.pairs import refuse_tabs
 
     started = time.perf_counter()
     config = config_from(args, MiningConfig)
     writable(args.output)
-    with Helpers(0 if tiles else config.workers - 1) as helpers:
-        return _mined(args, tiles, config, helpers, started)
-
-
-def _mined(
-    args: argparse.Namespace, tiles: tuple[Path, ...], config: MiningConfig, helpers: Helpers, started: float
-) -> int:
-    from fairseq_xling.mining.mine import mine_pairs
-    from fairseq_xling.mining.pairs import refuse_tabs
-    from fairseq_xling.mining.quality import Quality
-    from fairseq_xling.mining.summary import histogram, summary_lines
-
     sides = read_sides(args)
     written = None if args.ids else sides.written
     if written:
         refuse_tabs(args.source_text, written[0])
         refuse_tabs(args.target_text, written[1])
     check_lines(sides, args)
-    tiling = _tiling(args, config, sides, tiles, helpers)
-    try:
-        with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
-            pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update, tiling)
-    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and what a scheduler sends
-        if tiling and not tiles and (kept := len(list(tiling.folder.glob("tile-*")))):
-            note(f"{kept} finished tiles are in {tiling.folder}: the same command with --resume goes on with them")
-        raise
+    with contextlib.ExitStack() as stack:
+        fellows = stack.enter_context(_fellows(sides, 1 if tiles else config.workers))
+        tiling = _tiling(args, config, sides, tiles, fellows)
+        if tiling and not tiles:
+            stack.enter_context(_said_when_cut_short(tiling.folder))
+        return _mined(args, config, sides, written, tiling, started)
+
+
+def _mined(
+    args: argparse.Namespace,
+    config: MiningConfig,
+    sides: Sides,
+    written: tuple[Sequence[str], Sequence[str]] | None,
+    tiling: Tiling | None,
+    started: float,
+) -> int:
+    from fairseq_xling.mining.mine import mine_pairs
+    from fairseq_xling.mining.quality import Quality
+    from fairseq_xling.mining.summary import histogram, summary_lines
+
+    with progress(sides.source.shape[0] * sides.target.shape[0], "pair", "mine") as bar:
+        pairs = mine_pairs(sides.source, sides.target, config, sides.texts, bar.update, tiling)
     if sides.encoder:
         pairs = replace(pairs, signature=joined(sides.encoder, pairs.signature))
     manifest_path = manifest_beside(args.output)
@@ -107,7 +114,7 @@ def _mined(
         seconds = round(time.perf_counter() - started, 3)
         manifest = Manifest("pairs", _decisive(config, sides, facts), sides.inputs, outputs, facts, seconds)
         write_manifest(manifest_path, manifest)
-    if tiling and not tiles:
+    if tiling and not tiling.finished:
         shutil.rmtree(tiling.folder)
     for line in summary_lines(pairs, Quality(**facts["quality"]).line):
         note(line)
@@ -116,8 +123,31 @@ def _mined(
     return 0
 
 
+def _fellows(sides: Sides, workers: int) -> Fellows:
+    """The other workers; none where there are no vectors, or so few that others would come too late."""
+    from fairseq_xling.neighbours.fellows import Fellows
+
+    if sides.encoder or sides.source.shape[0] * sides.target.shape[0] * sides.source.shape[1] < _SHARED_FROM:
+        return Fellows(0)
+    return Fellows(workers - 1)
+
+
+@contextlib.contextmanager
+def _said_when_cut_short(folder: Path) -> Iterator[None]:
+    """The folder of tiles is this command's until it ends; what is in it after an interrupt or a full disk is said."""
+    from fairseq_xling.neighbours.outofcore import kept
+
+    with kept(folder):
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, and what a scheduler sends
+            if finished := len(list(folder.glob("tile-*"))):
+                note(f"{finished} finished tiles are in {folder}: the same command with --resume goes on with them")
+            raise
+
+
 def _tiling(
-    args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles: tuple[Path, ...], helpers: Helpers
+    args: argparse.Namespace, config: MiningConfig, sides: Sides, tiles: tuple[Path, ...], fellows: Fellows
 ) -> Tiling | None:
     """Where finished parts are kept; None for a search in one piece, which keeps none."""
     if not (tiles or args.resume or config.memory_limit or config.workers > 1):
@@ -126,7 +156,7 @@ def _tiling(
 
     folder = tiles_beside(args.output)
     hashes = sides.inputs[args.source], sides.inputs[args.target]
-    return Tiling(folder, hashes, bool(args.resume), tiles, note, helpers)
+    return Tiling(folder, hashes, bool(args.resume), tiles, note, fellows)
 
 
 def check_lines(sides: Sides, args: argparse.Namespace) -> None:

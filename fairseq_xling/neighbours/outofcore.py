@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import sha256_json
-from fairseq_xling.neighbours.helpers import Helpers
+from fairseq_xling.neighbours.fellows import Fellows
 from fairseq_xling.neighbours.kernel import Neighbours, SearchConfig, SearchReport
 from fairseq_xling.neighbours.memory import Room, Work, held_now, most_rows, plan_tiles
 from fairseq_xling.neighbours.threads import default_threads, torch_threads
@@ -22,6 +23,7 @@ from fairseq_xling.neighbours.tileplan import (
     open_sides,
     read_plan,
     refuse_others,
+    sha256_rows,
     write_plan,
 )  # fmt: skip
 from fairseq_xling.neighbours.tiles import Rows, TileSearch, joined, search_tiles
@@ -44,7 +46,7 @@ class Tiling:
     finished: tuple[Path, ...] = ()
     """Folders that hold all tiles already: nothing is searched."""
     tell: Tell = lambda said: None
-    helpers: Helpers | None = None
+    fellows: Fellows | None = None
     """The other workers, if they are begun already."""
 
 
@@ -70,24 +72,28 @@ class TiledSearch:
             return search_tiles(self.source, self.target, grid, self.config, progress)
         if tiling.finished:
             return self._merged(tiling)
-        tiling.folder.mkdir(exist_ok=True)
-        with alone_in(tiling.folder):
+        with kept(tiling.folder):
             return self._searched(self._plan(tiling, None), tiling, progress)
 
     def plan(self, tiling: Tiling, number: int | None = None) -> TilePlan:
-        """Plan so many tiles, or as few as the room allows, for other processes; tiles of another search stay."""
+        """Plan so many tiles, or as few as the room allows, for other processes; tiles that are there stay."""
         folder = tiling.folder
-        folder.mkdir(exist_ok=True)
-        with alone_in(folder):
+        with kept(folder):
             there = read_plan(folder)
-            if any(folder.glob("tile-*")) and (there is None or there.key != self.key(tiling)):
-                raise CorpusError(f"{folder} holds tiles of another search. Name another folder, or remove that one")
+            if any(folder.glob("tile-*")):
+                if there is None or there.key != self.key(tiling):
+                    raise CorpusError(f"{folder} holds tiles of another search. Name another folder or remove that one")
+                if number not in (None, len(there.grid)):
+                    raise CorpusError(
+                        f"{folder} holds tiles of this search cut into {len(there.grid)}. Leave --number out, or name "
+                        "another folder"
+                    )
             return self._plan(tiling, number)
 
     def key(self, tiling: Tiling) -> str:
         """All that decides the neighbours: what is selected of them may change without a new search."""
         sides = self._sides()
-        rows = [None if side.rows is None else hashlib.sha256(side.rows.tobytes()).hexdigest() for side in sides]
+        rows = [None if side.rows is None else sha256_rows(side.rows) for side in sides]
         shapes = [list(side.shape) for side in sides]
         return sha256_json({"inputs": tiling.hashes, "shapes": shapes, "rows": rows, "k": self.config.k})
 
@@ -99,7 +105,6 @@ class TiledSearch:
     def _plan(self, tiling: Tiling, number: int | None) -> TilePlan:
         """Write a plan down, or find that of the run that is to go on."""
         folder, key, limit, sides = tiling.folder, self.key(tiling), self.room.limit, self._sides()
-        refuse_others(folder)
         held, there, tiles = held_now(), read_plan(folder), sorted(folder.glob("tile-*"))
         most, described = most_rows(self.work, limit, held), describe_sides(sides, tiling.hashes)
         if there is not None and there.key == key and number in (None, len(there.grid)):
@@ -108,12 +113,17 @@ class TiledSearch:
                     f"{folder} holds {len(tiles)} finished tiles of this very search. Add --resume to go on with them, "
                     "or remove that folder"
                 )
-            if sum(there.grid.largest) <= _TOLERANCE * most:
+            if limit is None or sum(there.grid.largest) <= _TOLERANCE * most:
                 plan = replace(there, sides=described, precision=self.config.precision)
                 write_plan(folder, plan, sides)
                 return plan
             tiling.tell(f"the tiles in {folder} need more memory than --memory-limit leaves: all is searched again")
         elif tiles:
+            if not tiling.resume:
+                raise CorpusError(
+                    f"{folder} holds {len(tiles)} finished tiles of another search. Remove that folder, or add "
+                    "--resume, which removes them"
+                )
             tiling.tell(f"{folder} holds tiles of another search: they are removed")
         grid = plan_tiles(self.work, limit, held)
         if number is not None:
@@ -138,10 +148,10 @@ class TiledSearch:
             if len(there) < len(plan.grid):
                 threads = self.work.threads
                 search = plan.search(self._sides(), threads)
-                with tiling.helpers or Helpers(self.room.workers - 1) as helpers, torch_threads(threads):
-                    helpers.search(tiling.folder, threads)
+                with tiling.fellows or Fellows(self.room.workers - 1) as fellows, torch_threads(threads):
+                    fellows.search(tiling.folder, threads)
                     report = search_missing(state, search, state.missing(), progress)
-                    helpers.tell_of_all(tiling.tell)
+                    fellows.tell_of_all(tiling.tell)
             progress = None  # of what turns out to be damaged even now
             found = state.merged(replace(report, seconds=time.perf_counter() - started, tiles=len(plan.grid)))
             if found is not None:
@@ -157,6 +167,7 @@ class TiledSearch:
             )
         said, (first, *others) = list[str](), tiling.finished
         state = TileState(first, self.key(tiling), grid, self.config.k, others, said.append)
+        state.searching = False
         found = None if state.missing() else state.merged(SearchReport(0.0, tiles=len(grid)))
         if found is None:
             missing = state.missing()
@@ -165,6 +176,20 @@ class TiledSearch:
             )
             raise CorpusError(f"{what}. Run `tiles run` for it, then merge again")
         return found
+
+
+@contextlib.contextmanager
+def kept(folder: Path) -> Iterator[None]:
+    """A folder of tiles that only this process plans in, merges and removes; without a tile it goes with a fault."""
+    refuse_others(folder)
+    folder.mkdir(exist_ok=True)
+    with alone_in(folder):
+        try:
+            yield
+        except BaseException:
+            if not any(folder.glob("tile-*")):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def work_of(shapes: tuple[tuple[int, int], tuple[int, int]], config: SearchConfig, room: Room) -> Work:

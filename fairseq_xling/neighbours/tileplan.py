@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fairseq_xling.errors import ConfigError, CorpusError
-from fairseq_xling.files import MANIFEST, atomic_write, sha256_file
+from fairseq_xling.files import MANIFEST, atomic_write, read_manifest, sha256_file
 from fairseq_xling.neighbours.kernel import SearchConfig
 from fairseq_xling.neighbours.tiles import TileSearch
 from fairseq_xling.neighbours.tilestate import Tell, TileState
@@ -52,7 +54,7 @@ def describe_sides(sides: Sides, hashes: tuple[str, str]) -> dict[str, dict[str,
             "dim": side.vectors.dim,
             "sha256": content,
             "stamp": _stamp(Path(side.vectors.path)),
-            "rows": side.rows is not None,
+            "rows": None if side.rows is None else sha256_rows(side.rows),
         }
         for name, side, content in zip(_SIDES, sides, hashes, strict=True)
     }
@@ -86,8 +88,11 @@ def existing_plan(folder: Path) -> TilePlan:
 
 
 def refuse_others(folder: Path) -> None:
-    """A folder that holds anything but tiles is somebody's, not ours to fill and to remove."""
-    strange = sorted(path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name))
+    """A folder that holds anything but tiles, or lies elsewhere, is somebody's, not ours to fill and to remove."""
+    if folder.is_symlink():
+        raise CorpusError(f"{folder} is in the way: it is a link. Remove it, or name another place")
+    there = folder.iterdir() if folder.exists() else ()
+    strange = sorted(path.name for path in there if not _OURS.fullmatch(path.name))
     if strange:
         raise CorpusError(
             f"{folder} is in the way: it holds {strange[0]}, which is no tile. Move it, or name another place"
@@ -101,17 +106,41 @@ def open_sides(folder: Path, plan: TilePlan) -> Sides:
         said = plan.sides[name]
         path = Path(said["path"])
         vectors = open_vectors(path, said["dim"])
-        if _stamp(path) != said["stamp"] and sha256_file(path) != said["sha256"]:
+        if _stamp(path) != said["stamp"] and not _same(path, said["sha256"]):
             raise CorpusError(f"{path} is not what it was when the tiles were planned. Run `tiles plan` again")
-        rows = np.load(folder / f"{name}-rows.npy") if said["rows"] else None
-        found.append(UnitRows(vectors, rows))
+        found.append(UnitRows(vectors, _planned_rows(folder / f"{name}-rows.npy", said["rows"])))
     return found[0], found[1]
 
 
+def sha256_rows(rows: npt.NDArray[np.int64]) -> str:
+    return hashlib.sha256(rows.tobytes()).hexdigest()
+
+
+def _planned_rows(path: Path, planned: str | None) -> npt.NDArray[np.int64] | None:
+    """The rows that take part; None: all."""
+    if planned is None:
+        return None
+    try:
+        rows: npt.NDArray[np.int64] = np.load(path)
+    except (OSError, ValueError, EOFError):
+        rows = np.empty(0, np.int64)
+    if sha256_rows(rows) != planned:
+        raise CorpusError(f"{path} is not what was planned. Run `tiles plan` again")
+    return rows
+
+
 def _stamp(path: Path) -> list[int]:
-    """Size and time of what would change with the content."""
-    place = path / MANIFEST if path.is_dir() else path
-    if not place.is_file():
+    """Sizes and times of what would change with the content."""
+    places = [path / MANIFEST, *sorted(path.glob("*.npy"))] if path.is_dir() else [path]
+    if not places[0].is_file():
         raise ConfigError("tiles on disk are for vectors in files. Leave --workers and --resume out")
-    found = place.stat()
-    return [found.st_size, found.st_mtime_ns]
+    return [number for place in places for number in (place.stat().st_size, place.stat().st_mtime_ns)]
+
+
+def _same(path: Path, content: str) -> bool:
+    """Whether the files hold what they did; a folder's manifest says what its shards are to hold."""
+    if sha256_file(path) != content:
+        return False
+    if not path.is_dir():
+        return True
+    return all(sha256_file(path / name) == said for name, said in read_manifest(path / MANIFEST).outputs.items())

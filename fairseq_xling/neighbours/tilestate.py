@@ -32,7 +32,8 @@ Tell = Callable[[str], None]
 class TileState:
     """The tiles of one search in one folder; other folders may hold some of them too.
 
-    `key` is the identity of the search: the content of both sides, and what else decides the neighbours.
+    `key` is the identity of the search: the content of both sides, and what else decides the neighbours. Where
+    `searching` is set to False, as for a merge, all files stay as they are.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class TileState:
         others: Sequence[Path] = (),
         tell: Tell = lambda said: None,
     ) -> None:
-        self.folder, self.grid, self.k, self.tell = folder, grid, k, tell
+        self.folder, self.grid, self.k, self.tell, self.searching = folder, grid, k, tell, True
         self._folders = (folder, *others)
         # Neither times nor processors: the same tile, searched anywhere, is the same file.
         self._said = {"format": _FORMAT, "search": key, "grid": asdict(grid), "k": k}
@@ -75,27 +76,27 @@ class TileState:
             stream.write(json.dumps(said).encode() + b"\n" + body)
 
     def read(self, number: int) -> Tile | None:
-        """A finished tile. One that is damaged, or of another search, is said, removed, and so not there."""
+        """A finished tile. One that is damaged is said and, where it is searched again, removed, and so not there."""
         path = self.place(number)
         try:
-            return self._parsed(number, path.read_bytes()) if path else None
+            return self._parsed(number, path) if path else None
         except FileNotFoundError:
             return None
         except ValueError as fault:
             self.tell(f"{path} is {fault}: tile {number} must be searched again")
-            if path and path.parent == self.folder:
+            if path and path.parent == self.folder and self.searching:
                 path.unlink(missing_ok=True)
             return None
 
-    def _parsed(self, number: int, content: bytes) -> Tile:
-        head, _, body = content.partition(b"\n")
+    def _parsed(self, number: int, path: Path) -> Tile:
+        head, _, body = path.read_bytes().partition(b"\n")
         try:
             said = json.loads(head)
             digest = said.pop("sha256")
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
             raise ValueError("damaged") from fault
         if said != {**self._said, "tile": number}:
-            raise ValueError("of another search")
+            raise CorpusError(f"{path} is of another search (other vectors, or another k). Name another folder")
         if hashlib.sha256(body).hexdigest() != digest:
             raise ValueError("damaged")
         rows, columns = self.grid.tile(number)
@@ -162,15 +163,24 @@ class TileState:
         self.release(len(self.grid) + row)
 
 
+_OURS = set[str]()  # folders that this process is alone in: closing any file of one would end its lock
+
+
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Refuse to work beside another command that plans, or merges and then removes, in the same folder."""
+    place = os.path.realpath(folder)
+    if place in _OURS:
+        yield
+        return
     file = os.open(folder / _ALONE, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if not _locked(file, 0, wait=False):
             raise CorpusError(f"another process works in {folder}. Wait for its end, or name another place")
+        _OURS.add(place)
         yield
     finally:
+        _OURS.discard(place)
         os.close(file)
 
 

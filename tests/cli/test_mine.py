@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from conftest import cli_environment
 
+from fairseq_xling.cli import mine
 from fairseq_xling.cli.main import main
 from fairseq_xling.files import read_manifest, sha256_file
-from fairseq_xling.mining import MiningConfig, mine_pairs
-from fairseq_xling.neighbours import memory
+from fairseq_xling.mining import MiningConfig, mine_pairs, pairs
+from fairseq_xling.neighbours import fellows, memory
 from fairseq_xling.neighbours.tilestate import TileState
 
 
@@ -126,6 +130,71 @@ def test_an_interrupt_names_the_tiles_that_are_finished(sides, capsys, monkeypat
     assert run(*words, "--resume") == 0
     assert "2 of 9 tiles are there already" in capsys.readouterr().err
     assert not (folder / "p.tiles").exists()
+
+
+def test_a_full_disk_is_named_and_tiles_are_kept(sides, capsys, monkeypatch):
+    folder, _, _ = sides
+    monkeypatch.setattr(memory, "_MOST_ROWS", 40)
+    words = ("mine", "--source", folder / "x.npy", "--target", folder / "y.npy", "--output", folder / "p.tsv")
+    sync, syncs = os.fsync, []
+
+    def full(file):
+        syncs.append(file)
+        if len(syncs) == 3:  # the plan, a tile, and now
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert run(*words, "--resume") == 2
+    kept, said = capsys.readouterr().err.splitlines()[-2:]
+    assert kept.endswith(
+        f"1 finished tiles are in {folder / 'p.tiles'}: the same command with --resume goes on with them"
+    )
+    assert said == f"fairseq-xling: error: {folder / 'p.tiles' / 'tile-00001'}: No space left on device"
+    assert run(*words, "--resume") == 0
+
+
+def test_nobody_else_works_in_the_folder_before_it_is_removed(sides, monkeypatch):
+    """Also while pairs are judged and written, long after the search."""
+    folder, _, _ = sides
+    seen, write = [], pairs.MinedPairs.write
+
+    def written(mined, path, *texts):
+        program = "import sys; from pathlib import Path; from fairseq_xling.neighbours.tilestate import alone_in\n"
+        program += "with alone_in(Path(sys.argv[1])): pass"
+        call = [sys.executable, "-c", program, str(folder / "p.tiles")]
+        seen.append(subprocess.run(call, capture_output=True, text=True, env=cli_environment()).stderr)
+        write(mined, path, *texts)
+
+    monkeypatch.setattr(pairs.MinedPairs, "write", written)
+    inputs = ("--source", folder / "x.npy", "--target", folder / "y.npy")
+    assert run("mine", *inputs, "--output", folder / "p.tsv", "--resume") == 0
+    assert "another process works in" in seen[0]
+    assert not (folder / "p.tiles").exists()
+
+
+def test_a_fault_after_the_search_keeps_its_tiles(sides, capsys):
+    folder, x, _ = sides
+    np.save(folder / "one.npy", x[:1])
+    words = ("mine", "--source", folder / "one.npy", "--target", folder / "one.npy", "--output", folder / "p.tsv")
+    assert run(*words, "--suggested-cap", "--resume") == 2
+    assert "too few sentences" in capsys.readouterr().err
+    assert len(list((folder / "p.tiles").glob("tile-*"))) == 1
+    assert run(*words, "--resume", "--threshold", 0) == 0
+    assert not (folder / "p.tiles").exists()
+
+
+def test_workers_begin_where_there_is_enough_to_search(sides, monkeypatch):
+    folder, _, _ = sides
+    begun, init = [], fellows.Fellows.__init__
+    monkeypatch.setattr(fellows.Fellows, "__init__", lambda self, number: (begun.append(number), init(self, number))[1])
+    words = ("mine", "--source", folder / "x.npy", "--target", folder / "y.npy", "--workers", 2, "--threads", 2)
+    assert run(*words, "--output", folder / "p.tsv") == 0
+    monkeypatch.setattr(mine, "_SHARED_FROM", 60 * 60 * 8)
+    assert run(*words, "--output", folder / "q.tsv") == 0
+    assert begun == [0, 1]
+    assert (folder / "p.tsv").read_bytes() == (folder / "q.tsv").read_bytes()
 
 
 FAULTS = [

@@ -75,8 +75,23 @@ def test_a_plan_again_keeps_tiles_where_that_is_asked_for(folder: Path, capsys: 
     assert "T holds 1 finished tiles of this very search. Add --resume" in capsys.readouterr().err
     assert run(*plan, "--resume") == run("tiles", "run", "--tiles", "T") == 0
     assert (folder / "T" / "tile-00002").stat().st_mtime_ns == made
+    assert run(*plan[:-3], "5", "--tiles", "T") == run(*plan[:-3], "5", "--tiles", "T", "--resume") == 2
+    assert "T holds tiles of this search cut into 4. Leave --number out" in capsys.readouterr().err
+    assert run("tiles", "merge", *SIDES, "--tiles", "T", "--output", "o.tsv", "--mining-k", "2") == 2
+    assert "tile-00000 is of another search (other vectors, or another k)" in capsys.readouterr().err
+    assert len(list((folder / "T").glob("tile-*"))) == 4
     assert run(*plan[:-3], "5", "--tiles", "T", "--mining-k", "2") == 2
     assert "tiles of another search" in capsys.readouterr().err
+
+
+def test_a_folder_for_what_is_found_serves_one_search(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, k in enumerate((4, 3)):
+        assert run("tiles", "plan", *SIDES, "--number", 2, "--mining-k", k, "--tiles", f"P{number}") == 0
+    assert run("tiles", "run", "--tiles", "P0", "--output", "D") == 0
+    before = (folder / "D" / "tile-00001").read_bytes()
+    assert run("tiles", "run", "1", "--tiles", "P1", "--output", "D") == 2
+    assert "tile-00001 is of another search" in capsys.readouterr().err
+    assert (folder / "D" / "tile-00001").read_bytes() == before
 
 
 FAULTS = [

@@ -24,7 +24,7 @@ from references.unit_vectors import Float32, two_sides
 from fairseq_xling.errors import ConfigError, CorpusError
 from fairseq_xling.files import sha256_file
 from fairseq_xling.mining import MinedPairs, MiningConfig, mine_pairs
-from fairseq_xling.neighbours import helpers, memory, outofcore
+from fairseq_xling.neighbours import fellows, memory, outofcore
 from fairseq_xling.neighbours.kernel import SearchConfig, SearchReport
 from fairseq_xling.neighbours.outofcore import TiledSearch, Tiling, search_missing
 from fairseq_xling.neighbours.tileplan import open_sides, read_plan
@@ -121,6 +121,9 @@ def test_tiles_of_another_search_are_never_taken_over(small_tiles: None, files: 
         config = MiningConfig(threshold=0, mining_k=3)
     else:
         np.save(files / "x.npy", np.load(files / "x.npy")[::-1])
+    with pytest.raises(CorpusError, match="25 finished tiles of another search. Remove that folder, or add --resume"):
+        mine_pairs(*sides(files), config, None, None, tiling(files))
+    assert len(list((files / "T").glob("tile-*"))) == 25
     with pytest.raises(CorpusError, match="tiles of another search. Name another folder"):
         TiledSearch(*map(UnitRows, sides(files)), SearchConfig(config.mining_k)).plan(tiling(files))
     found = mine_pairs(*sides(files), config, None, None, tiling(files, resume=True, tell=said.append))
@@ -148,6 +151,11 @@ def test_a_lower_limit_than_the_tiles_were_made_for(
     said, config = list[str](), MiningConfig(threshold=0)
     expected = mine_pairs(*sides(files), config, None, None, tiling(files))
     monkeypatch.setattr(memory, "_MOST_ROWS", 20)
+    again = tiling(files, resume=True, tell=said.append)
+    assert_same(mine_pairs(*sides(files), config, None, None, again), expected)
+    assert said == ["25 of 25 tiles are there already"]  # they need no more than there is: no limit was set
+    said.clear()
+    config = replace(config, memory_limit="1T")
     assert_same(mine_pairs(*sides(files), config, None, None, tiling(files, resume=True, tell=said.append)), expected)
     assert said == [f"the tiles in {files / 'T'} need more memory than --memory-limit leaves: all is searched again"]
 
@@ -158,6 +166,23 @@ def test_a_folder_of_somebody_elses_is_left_alone(files: Path) -> None:
     with pytest.raises(CorpusError, match="in the way"):
         mine_pairs(*sides(files), MiningConfig(threshold=0), None, None, tiling(files))
     assert (files / "T" / "notes.txt").read_text() == "mine"
+    assert [path.name for path in (files / "T").iterdir()] == ["notes.txt"]
+    (files / "T" / "notes.txt").unlink()
+    (files / "T").rename(files / "elsewhere")
+    (files / "T").symlink_to(files / "elsewhere")
+    with pytest.raises(CorpusError, match="it is a link"):
+        mine_pairs(*sides(files), MiningConfig(threshold=0), None, None, tiling(files))
+    assert list((files / "elsewhere").iterdir()) == []
+
+
+def test_a_fault_before_the_first_tile_leaves_no_folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*given: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(outofcore, "search_missing", failing)
+    with pytest.raises(MemoryError):
+        mine_pairs(*sides(files), MiningConfig(threshold=0), None, None, tiling(files))
+    assert not (files / "T").exists()
 
 
 def test_what_cannot_be(files: Path) -> None:
@@ -243,7 +268,7 @@ def test_the_fault_of_a_worker_is_said_and_its_part_done(
         started[-1].wait()
         return started[-1]
 
-    monkeypatch.setattr(helpers.subprocess, "Popen", begun)
+    monkeypatch.setattr(fellows.subprocess, "Popen", begun)
     config = MiningConfig(threshold=0, workers=2, threads=2)
     found = mine_pairs(*sides(files), config, None, None, replace(tiling(files), tell=notes.append))
     assert_same(found, mine_pairs(*sides(files), MiningConfig(threshold=0)))

@@ -65,6 +65,27 @@ def test_other_vectors_in_their_place_are_refused(tmp_path: Path, sides: Sides) 
         open_sides(tmp_path / "T", plan)
 
 
+def test_a_changed_shard_is_refused(tmp_path: Path, sides: Sides) -> None:
+    """The folder's manifest is still what it was."""
+    plan, path = planned(tmp_path, sides), tmp_path / "x" / "shard-00001.npy"
+    os.utime(path, ns=(1, 1))
+    open_sides(tmp_path / "T", plan)
+    np.save(path, np.load(path)[::-1])
+    with pytest.raises(CorpusError, match=r"x is not what it was"):
+        open_sides(tmp_path / "T", plan)
+
+
+@pytest.mark.parametrize("rows", [None, np.array([0, 1, 5, 28]), np.array([5])])
+def test_other_rows_are_refused(tmp_path: Path, sides: Sides, rows: np.ndarray | None) -> None:
+    plan, path = planned(tmp_path, sides), tmp_path / "T" / "target-rows.npy"
+    if rows is None:
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        np.save(path, rows)
+    with pytest.raises(CorpusError, match=r"target-rows.npy is not what was planned"):
+        open_sides(tmp_path / "T", plan)
+
+
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"key": "k", "grid": {}}'])
 def test_a_broken_plan_is_none(tmp_path: Path, text: str | None) -> None:
     if text is not None:

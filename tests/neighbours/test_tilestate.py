@@ -81,15 +81,20 @@ def of_another(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("damage", "what"),
-    [(cut, "damaged"), (flipped, "damaged"), (of_another, "of another search"), (lambda content: b"", "damaged"),
-     (lambda content: b"[1]\n", "damaged"), (lambda content: content + b"\0", "damaged")],
-)  # fmt: skip
+    "damage",
+    [cut, flipped, lambda content: b"", lambda content: b"[1]\n", lambda content: content + b"\0"],
+)
 def test_damage_is_said_and_the_tile_is_not_there(
-    state: TileState, said: list[str], damage: Callable[[bytes], bytes], what: str
+    state: TileState, said: list[str], damage: Callable[[bytes], bytes]
 ) -> None:
     path = state.folder / "tile-00004"
     path.write_bytes(damage(path.read_bytes()))
+    what, content = "damaged", path.read_bytes()
+    state.searching = False  # a merge leaves it
+    assert state.read(4) is None
+    assert path.read_bytes() == content
+    said.clear()
+    state.searching = True
     assert state.merged(SearchReport(0.0)) is None
     assert said == [f"{path} is {what}: tile 4 must be searched again"]
     assert state.missing() == [4]
@@ -97,10 +102,15 @@ def test_damage_is_said_and_the_tile_is_not_there(
     assert_whole(state)
 
 
-def test_a_tile_of_another_number_is_no_tile(state: TileState, said: list[str]) -> None:
+def test_a_tile_of_another_search_or_number_is_refused_and_left(state: TileState, said: list[str]) -> None:
+    path = state.folder / "tile-00004"
+    path.write_bytes(of_another(path.read_bytes()))
     os.replace(state.folder / "tile-00001", state.folder / "tile-00003")
-    assert state.read(3) is None
-    assert "of another search" in said[0]
+    for number in (3, 4):
+        with pytest.raises(CorpusError, match=f"tile-0000{number} is of another search"):
+            state.read(number)
+        assert state.place(number) is not None
+    assert said == []
 
 
 def test_other_folders_are_read_and_left_alone(state: TileState, tmp_path: Path, said: list[str]) -> None:
@@ -132,6 +142,15 @@ with alone_in(Path(sys.argv[1])):
 """
 
 
+def refused_elsewhere(folder: Path) -> bool:
+    """Whether another process finds somebody at work in a folder."""
+    program = "import sys; from pathlib import Path; from fairseq_xling.neighbours.tilestate import alone_in\n"
+    program += "with alone_in(Path(sys.argv[1])): pass"
+    found = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
+    assert found.returncode == 0 or "another process works in" in found.stderr
+    return found.returncode != 0
+
+
 def test_a_claim_is_one_processs_and_ends_with_it(tmp_path: Path) -> None:
     state = TileState(tmp_path, "key", GRID, 5)
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
@@ -145,4 +164,7 @@ def test_a_claim_is_one_processs_and_ends_with_it(tmp_path: Path) -> None:
         assert state.claim(2, wait=True)
     state.release(2)
     with alone_in(tmp_path):
-        pass
+        with alone_in(tmp_path / ".." / tmp_path.name):  # this process has it already, and keeps it
+            pass
+        assert refused_elsewhere(tmp_path)
+    assert not refused_elsewhere(tmp_path)

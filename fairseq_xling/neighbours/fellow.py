@@ -1,4 +1,4 @@
-"""One of the `helpers` of a search in tiles, as a program: it loads, waits for its orders, searches, and ends."""
+"""One of the `fellows` of a search in tiles, as a program: it loads, waits for its orders, searches, and ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fairseq_xling.errors import XlingError
 from fairseq_xling.neighbours.outofcore import search_planned
 
 
-def help_with(orders: TextIO) -> int:
+def search_as_told(orders: TextIO) -> int:
     """Search as the one line of `orders` says; there is none where nothing is to be searched."""
     if find_spec("numba") is not None:
         from fairseq_xling.neighbours import compiled  # noqa: F401 - takes a second, so before it is needed
@@ -29,7 +29,7 @@ def _say(said: str) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(help_with(sys.stdin))
+        sys.exit(search_as_told(sys.stdin))
     except (XlingError, OSError, MemoryError) as fault:
         sys.exit(str(fault) or type(fault).__name__)
     except KeyboardInterrupt:
