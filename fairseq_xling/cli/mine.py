@@ -36,10 +36,11 @@ from typing import TYPE_CHECKING, Any
 from fairseq_xling.cli.inputs import Sides, add_sides, read_sides
 from fairseq_xling.cli.options import add_config, config_from
 from fairseq_xling.cli.output import emit_json, note, progress
-from fairseq_xling.errors import CorpusError
+from fairseq_xling.errors import CorpusError, XlingError
 from fairseq_xling.files import Manifest, sha256_file, write_manifest
 from fairseq_xling.mining.config import MiningConfig
 from fairseq_xling.signatures import joined
+from fairseq_xling.vectors import open_vectors
 
 if TYPE_CHECKING:
     from fairseq_xling.neighbours.fellows import Fellows
@@ -75,14 +76,14 @@ def mine(args: argparse.Namespace, tiles: tuple[Path, ...]) -> int:
     started = time.perf_counter()
     config = config_from(args, MiningConfig)
     writable(args.output)
-    sides = read_sides(args)
-    written = None if args.ids else sides.written
-    if written:
-        refuse_tabs(args.source_text, written[0])
-        refuse_tabs(args.target_text, written[1])
-    check_lines(sides, args)
     with contextlib.ExitStack() as stack:
-        fellows = stack.enter_context(_fellows(sides, 1 if tiles else config.workers))
+        fellows = stack.enter_context(_fellows(args, 1 if tiles else config.workers))
+        sides = read_sides(args)
+        written = None if args.ids else sides.written
+        if written:
+            refuse_tabs(args.source_text, written[0])
+            refuse_tabs(args.target_text, written[1])
+        check_lines(sides, args)
         tiling = _tiling(args, config, sides, tiles, fellows)
         if tiling and not tiles:
             stack.enter_context(_said_when_cut_short(tiling.folder))
@@ -123,13 +124,17 @@ def _mined(
     return 0
 
 
-def _fellows(sides: Sides, workers: int) -> Fellows:
+def _fellows(args: argparse.Namespace, workers: int) -> Fellows:
     """The other workers; none where there are no vectors, or so few that others would come too late."""
     from fairseq_xling.neighbours.fellows import Fellows
 
-    if sides.encoder or sides.source.shape[0] * sides.target.shape[0] * sides.source.shape[1] < _SHARED_FROM:
+    if args.encoder or workers == 1:
         return Fellows(0)
-    return Fellows(workers - 1)
+    try:
+        (n, dim), (m, _) = (open_vectors(path, args.dim).shape for path in (args.source, args.target))
+    except (XlingError, OSError):  # as reading the sides will say
+        return Fellows(0)
+    return Fellows(workers - 1 if n * m * dim >= _SHARED_FROM else 0)
 
 
 @contextlib.contextmanager

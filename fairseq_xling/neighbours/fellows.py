@@ -1,6 +1,6 @@
 """The other workers of a search in tiles: processes that load while this one reads its input, then search beside it.
 
-Loading takes seconds, so `mine --workers` begins them before it loads itself; each waits for one line that says where
+Loading takes seconds, so `mine --workers` begins them first of all; each waits for one line that says where
 the tiles are. One that fails leaves its tile to the others, so that its fault is said and the search goes on.
 """
 
