@@ -180,14 +180,18 @@ class TiledSearch:
 
 @contextlib.contextmanager
 def kept(folder: Path) -> Iterator[None]:
-    """A folder of tiles that only this process plans in, merges and removes; without a tile it goes with a fault."""
+    """A folder of tiles that only this process plans in, merges and removes.
+
+    One that is made for this goes again with a fault, unless a tile is in it by then.
+    """
     refuse_others(folder)
+    made = not folder.exists()
     folder.mkdir(exist_ok=True)
     with alone_in(folder):
         try:
             yield
         except BaseException:
-            if not any(folder.glob("tile-*")):
+            if made and not any(folder.glob("tile-*")):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
 

@@ -10,6 +10,7 @@ import pytest
 
 from fairseq_xling.cli.main import main
 from fairseq_xling.files import read_manifest
+from fairseq_xling.neighbours import memory
 
 SIDES = ("--source", "x.npy", "--target", "y.npy")
 
@@ -82,6 +83,20 @@ def test_a_plan_again_keeps_tiles_where_that_is_asked_for(folder: Path, capsys: 
     assert len(list((folder / "T").glob("tile-*"))) == 4
     assert run(*plan[:-3], "5", "--tiles", "T", "--mining-k", "2") == 2
     assert "tiles of another search" in capsys.readouterr().err
+
+
+def test_a_fault_leaves_a_plan_that_was_there(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs may wait for it."""
+    assert run("tiles", "plan", *SIDES, "--tiles", "T", "--number", 4) == 0
+    before = (folder / "T" / "plan.json").read_bytes()
+    monkeypatch.setattr(memory, "_MOST_ROWS", 40)
+    for place in ("T", "U"):
+        assert run("tiles", "plan", *SIDES, "--tiles", place, "--number", 1, "--memory-limit", "1T") == 2
+        assert "1 tiles are too large for --memory-limit 1T" in capsys.readouterr().err
+    assert (folder / "T" / "plan.json").read_bytes() == before
+    assert not (folder / "U").exists()
 
 
 def test_a_folder_for_what_is_found_serves_one_search(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
