@@ -30,7 +30,7 @@ AIMED = 0.95  # a floor: on every data set tried, 0.98 and more was found
 EXACT_UP_TO = 2_500_000_000  # pairs: 50 000 x 50 000, half a minute on two cores
 LIKELY_UP_TO = 100_000_000_000_000  # pairs: a hundred core-hours; beyond, codes of a few clusters are quicker
 _PROBED = 16  # of a factory's clusters, one in so many is searched unless nprobe says otherwise
-_AUTO_PROBES = 64  # of 16 384 clusters or more; a code costs as much as 134 of the pairs that `likely` looks at
+_AUTO_PROBES = 64  # of 16 384 clusters or more; a code costs as much as 138 of the pairs that `likely` looks at
 _SAMPLED_ROWS = 512  # of each side
 _FACTORY = re.compile(r"[A-Za-z][\w,().]*(:\w+=[\w.]+(,\w+=[\w.]+)*)?")
 

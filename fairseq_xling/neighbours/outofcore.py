@@ -233,7 +233,7 @@ def search_missing(
                 reports.append(tile.report)
                 uncounted.discard(number)
             state.release(number)
-            for other in uncounted & state.finished():
+            for other in uncounted.difference(state.missing()):  # found by another process
                 _advance(progress, state.grid, other)
                 uncounted.discard(other)
         return claimed_by_others

@@ -62,11 +62,6 @@ class TileState:
         """Tiles without a file."""
         return [number for number in range(len(self.grid)) if self.place(number) is None]
 
-    def finished(self) -> set[int]:
-        """Tiles with a file, whoever found them."""
-        names = {path.name for folder in self._folders for path in folder.glob("tile-*")}
-        return {number for number in range(len(self.grid)) if _name(number) in names}
-
     def save(self, number: int, tile: Tile) -> None:
         """Write a finished tile, at once or not at all."""
         arrays = [tile.rows.cosines, tile.rows.ids, tile.columns.cosines, tile.columns.ids]

@@ -41,9 +41,14 @@ def test_it_does_not_pay_for_few_rows() -> None:
 
 
 def test_what_only_the_targets_need_does_not_count() -> None:
-    left, right = sides(2.0, 6000)
-    both = paying_basis(left, right, 4, 2e-11)
-    one = paying_basis(left, right, 4, 2e-11, forward_only=True)
+    """Each source has five near targets, so that its list is soon closed; half of the targets have no near source."""
+    generator = np.random.default_rng(0)
+    scale = np.arange(1, 513) ** -0.5
+    left = generator.standard_normal((3000, 512)) * scale
+    near = np.repeat(left, 5, axis=0) + 0.1 * generator.standard_normal((15_000, 512)) * scale
+    both_kinds = np.concatenate([near, generator.standard_normal((15_000, 512)) * scale])
+    source, target = torch.from_numpy(unit(left)), torch.from_numpy(unit(both_kinds[generator.permutation(30_000)]))
+    both, one = (paying_basis(source, target, 4, 2e-11, forward_only) for forward_only in (False, True))
     assert both is not None
     assert one is not None
-    assert one.directions.shape[1] <= both.directions.shape[1]
+    assert one.directions.shape[1] < both.directions.shape[1]
